@@ -171,6 +171,7 @@ class Facts:
             say it is.
         time_zone: IANA name of the project's calendar.
         warmup: points of history that comparisons need.
+        drift: how far ahead of ``now`` a source's time may be before it counts as a future time (clocks differ a little).
     """
 
     now: datetime
@@ -181,3 +182,4 @@ class Facts:
     time_zone: str = "UTC"
     warmup: int = 14
     lateness: timedelta = timedelta(0)
+    drift: timedelta = timedelta(0)

@@ -77,7 +77,7 @@ class Assertion:
     """One check's verdict as OpenLineage's data-quality assertion carries it (success None: not judged)."""
 
     assertion: str
-    success: bool
+    success: bool | None
     column: str | None = None
     severity: str | None = None
 

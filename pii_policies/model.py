@@ -5,6 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from controlplane.kernel.errors import ConfigurationError
+
+MINIMUM_SECRET_BYTES = 32
+
 
 class Technique(StrEnum):
     """How a value is protected before it is written."""
@@ -48,6 +55,20 @@ class MasterKey:
 
     def __repr__(self) -> str:
         return f"MasterKey(epoch={self.epoch})"
+
+    def derived(self, info: str) -> bytes:
+        """Return 32 bytes for one purpose: HKDF-SHA-256 (RFC 5869) of the secret, without salt.
+
+        Raises:
+            ConfigurationError: the secret is shorter than 32 bytes or the epoch is no whole number from 1 to 2^32 - 1.
+        """
+        if len(self.secret) < MINIMUM_SECRET_BYTES or not 1 <= self.epoch < 2**32:
+            message = (
+                f"a master key needs a secret of at least {MINIMUM_SECRET_BYTES} bytes and an epoch from 1 to 4294967295; "
+                f"this one has {len(self.secret)} bytes and epoch {self.epoch}"
+            )
+            raise ConfigurationError(message)
+        return HKDF(algorithm=SHA256(), length=32, salt=None, info=info.encode()).derive(self.secret)
 
 
 @dataclass(frozen=True)

@@ -76,13 +76,14 @@ class RunRecord:
 
     Attributes:
         state: the final state (``published``, ``held``, ``failed``, ``nothing_new`` ...).
+        results: None keeps what an earlier record of the run stored (a release judges nothing anew).
         superseded_rows: ids of open kept rows that a newer passing row of their key replaces.
         rows_before / bytes_read / bytes_written / seconds: costs of the run; None when not known.
     """
 
     run: Run
     state: RunState
-    results: Sequence[CheckResult] = ()
+    results: Sequence[CheckResult] | None = ()
     balance: Balance | None = None
     snapshot_id: SnapshotId | None = None
     reason: str | None = None

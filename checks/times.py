@@ -1,0 +1,70 @@
+"""Times in a table as instants: no time is compared with a clock before it is clear in which zone it was written."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from checks.model import Check
+from controlplane.kernel.errors import ConfigurationError
+from controlplane.kernel.sql import identifier, literal
+
+
+def instant_text(check: Check, field: str, canonical: str, *, calendar: str) -> str:
+    """Return SQL for the instant a row's time stands for (``TIMESTAMPTZ``).
+
+    A date begins at midnight of the project's calendar; a timestamp without a zone is read in ``arguments.timeZone``.
+
+    Raises:
+        ConfigurationError: the column holds no times, or its zone is not known.
+    """
+    return _instant(check, field, canonical, identifier(field), calendar)
+
+
+def latest_text(check: Check, field: str, canonical: str, *, calendar: str, clause: str = "") -> str:
+    """Return SQL for the latest instant of a column (``max``), with a FILTER clause where given.
+
+    Raises:
+        ConfigurationError: as for ``instant_text``.
+    """
+    return _instant(check, field, canonical, f"max({identifier(field)}){clause}", calendar)
+
+
+def local_text(check: Check, field: str, canonical: str, *, calendar: str) -> str:
+    """Return SQL for a row's time as the project's calendar shows it (``TIMESTAMP``).
+
+    Raises:
+        ConfigurationError: as for ``instant_text``.
+    """
+    instant = instant_text(check, field, canonical, calendar=calendar)
+    return f"timezone({literal(zone(calendar).key)}, {instant})"
+
+
+def zone(name: str) -> ZoneInfo:
+    """Return a time zone by its IANA name.
+
+    Raises:
+        ConfigurationError: there is no such zone.
+    """
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        message = f"time zone {name!r} is unknown; use an IANA name such as Europe/Berlin or UTC"
+        raise ConfigurationError(message) from error
+
+
+def _instant(check: Check, field: str, canonical: str, value: str, calendar: str) -> str:
+    if canonical == "timestamptz":
+        return value
+    if canonical == "date":
+        return f"timezone({literal(zone(calendar).key)}, CAST({value} AS TIMESTAMP))"
+    if canonical != "timestamp":
+        message = f"{check.id}: {check.kind.value} needs a column of dates or times; {field} is {canonical}"
+        raise ConfigurationError(message)
+    named = check.arguments.get("timeZone")
+    if named is None:
+        message = (
+            f"{check.id}: {field} is a timestamp without a time zone, so its age is anybody's guess; "
+            f"name its zone in timeZone (such as UTC), or make the column a timestamptz"
+        )
+        raise ConfigurationError(message)
+    return f"timezone({literal(zone(str(named)).key)}, {value})"

@@ -1,0 +1,55 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from controlplane.kernel.outcome import Severity
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def project_option(command: Command) -> Command:
+    """Add ``--project``: the folder with ``controlplane.yaml``; by default the nearest one from here upwards."""
+    return click.option(
+        "--project", "project", type=click.Path(path_type=Path), default=None, envvar="CONTROLPLANE_PROJECT",
+        help="Folder with controlplane.yaml [default: the nearest one, from here upwards].",
+    )(command)  # fmt: skip
+
+
+def format_option(*more: str) -> Callable[[Command], Command]:
+    """Add ``--format``: text or json, and what else the command can print."""
+    return click.option(
+        "--format", "form", type=click.Choice(["text", "json", *more]), default="text", show_default=True,
+        help="How to print the answer.",
+    )  # fmt: skip
+
+
+def bar_option(command: Command) -> Command:
+    """Add ``--fail-on``: from which severity a failing check makes the exit code 1."""
+    return click.option(
+        "--fail-on", "bar", type=click.Choice([severity.value for severity in Severity]), default=Severity.ERROR.value,
+        show_default=True, help="Exit with 1 when a check of this severity or above fails.",
+    )(command)  # fmt: skip
+
+
+def find_project(given: Path | None) -> Path:
+    """Return the project folder or file to use. Raises ``click.UsageError`` where there is none."""
+    if given is not None:
+        return given
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "controlplane.yaml").is_file():
+            return folder
+    message = "no controlplane.yaml here or above; give --project FOLDER, or make one with `controlplane init FOLDER`"
+    raise click.UsageError(message)
+
+
+def print_json(document: object) -> None:
+    """Print one JSON document."""
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False))

@@ -1,0 +1,190 @@
+"""JSON Schema (drafts 2019-09 and 2020-12) with the errors as sentences that name the key, what is wrong and what is allowed.
+
+``$ref`` and ``unevaluatedProperties`` are evaluated here because the library's general way costs twice the time. Where a
+branch of an ``allOf`` fails, its keys still count as evaluated: the branch's own error is reported, not its echo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeAlias
+
+from jsonschema import validators
+from jsonschema.exceptions import ValidationError
+
+from controlplane.kernel.problems import Steps, kind_of, listed, shown, unknown
+
+_Schema: TypeAlias = Mapping[str, Any]
+
+_KINDS = {
+    "string": "text",
+    "number": "a number",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a map",
+    "null": "empty",
+}
+
+_LIMITS = {
+    "minimum": "must be at least {}",
+    "maximum": "must be at most {}",
+    "exclusiveMinimum": "must be greater than {}",
+    "exclusiveMaximum": "must be less than {}",
+    "minItems": "needs at least {} items",
+    "maxItems": "may have at most {} items",
+    "minLength": "needs at least {} characters",
+    "maxLength": "may have at most {} characters",
+    "minProperties": "needs at least {} keys",
+    "const": "must be {}",
+}
+
+
+class JsonSchema:
+    """One JSON schema, ready to check many documents.
+
+    Only references inside the schema (``#/...``) are followed.
+    """
+
+    def __init__(self, schema: _Schema) -> None:
+        self._schema = schema
+        self._targets: dict[str, Any] = {}
+        keywords = {"$ref": self._follow, "unevaluatedProperties": self._unevaluated, "additionalProperties": self._additional}
+        self._validator = validators.extend(validators.validator_for(schema), keywords)(schema)
+
+    def errors(self, data: object) -> list[tuple[Steps, str]]:
+        """Return what is wrong with a document: where, and the sentence. Empty when it fits the schema."""
+        found = dict.fromkeys(
+            (tuple(leaf.absolute_path), self._sentence(leaf))
+            for error in self._validator.iter_errors(data)
+            for leaf in _leaves(error)
+        )
+        return list(found)
+
+    def _target(self, reference: str) -> Any:
+        if reference not in self._targets:
+            target: Any = self._schema
+            for step in reference.removeprefix("#").strip("/").split("/"):
+                target = target[step] if step else target
+            self._targets[reference] = target
+        return self._targets[reference]
+
+    def _follow(self, validator: Any, reference: str, instance: object, _: _Schema) -> Iterator[ValidationError]:
+        errors: Iterator[ValidationError] = validator.descend(instance, self._target(reference))
+        return errors
+
+    def _additional(self, validator: Any, rest: Any, instance: object, schema: _Schema) -> Iterator[ValidationError]:
+        if isinstance(instance, dict):
+            own = schema.get("properties", {})
+            for key in instance.keys() - own.keys():
+                yield from self._unknown(validator, rest, instance[key], (key, sorted(own)))
+
+    def _unevaluated(self, validator: Any, rest: Any, instance: object, schema: _Schema) -> Iterator[ValidationError]:
+        if isinstance(instance, dict):
+            around = {key: value for key, value in schema.items() if key != "unevaluatedProperties"}
+            known = dict.fromkeys(self._evaluated(validator, instance, around))
+            for key in instance.keys() - known.keys():
+                yield from self._unknown(validator, rest, instance[key], (key, sorted(known)))
+
+    @staticmethod
+    def _unknown(validator: Any, rest: Any, value: object, key: tuple[str, list[str]]) -> Iterator[ValidationError]:
+        if rest is False:
+            yield ValidationError(unknown("key", *key), path=[key[0]], validator="unknown key")
+        else:
+            yield from validator.descend(value, rest, path=key[0])
+
+    def _evaluated(self, validator: Any, instance: dict[str, object], schema: Any) -> Iterator[str]:
+        """Yield every key that this schema or one it applies names, whether the document has the key or not."""
+        if isinstance(schema, bool):
+            return
+        if "$ref" in schema:
+            yield from self._evaluated(validator, instance, self._target(schema["$ref"]))
+        yield from schema.get("properties", ())
+        if schema.get("additionalProperties", False) is not False or schema.get("unevaluatedProperties"):
+            yield from instance
+        for branch in self._applied(validator, instance, schema):
+            yield from self._evaluated(validator, instance, branch)
+
+    @staticmethod
+    def _applied(validator: Any, instance: dict[str, object], schema: _Schema) -> Iterator[Any]:
+        yield from schema.get("allOf", ())
+        branches = (*schema.get("anyOf", ()), *schema.get("oneOf", ()))
+        # Where none fits, that is the error; the keys that all of them name are not reported as unknown on top of it.
+        yield from [branch for branch in branches if validator.evolve(schema=branch).is_valid(instance)] or branches
+        if "if" in schema:
+            holds = validator.evolve(schema=schema["if"]).is_valid(instance)
+            if holds:
+                yield schema["if"]
+            branch = schema.get("then" if holds else "else")
+            if branch is not None:
+                yield branch
+
+    def _sentence(self, error: ValidationError) -> str:
+        keyword, wanted = str(error.validator), error.validator_value
+        if keyword == "unknown key":
+            return error.message
+        if keyword == "type":
+            return f"must be {_types(wanted)}, not {kind_of(error.instance)}"
+        if keyword == "enum":
+            return unknown("value", error.instance, [str(word) for word in wanted])
+        if keyword == "required":
+            missing = [key for key in wanted if isinstance(error.instance, dict) and key not in error.instance]
+            return f"the key {listed(repr(key) for key in missing)} is missing"
+        if keyword in _LIMITS:
+            return f"{_LIMITS[keyword].format(shown(wanted))}, not {_size(keyword, error.instance)}"
+        if keyword == "pattern":
+            return f"{shown(error.instance)} is not written as allowed{_described(error)}; it must match {wanted}"
+        if keyword == "uniqueItems":
+            return "holds the same item twice; every item may stand once"
+        if keyword in {"anyOf", "oneOf", "not"}:
+            return self._alternatives(error, keyword)
+        return f"does not fit {keyword!r} of the format{_described(error)}"
+
+    def _alternatives(self, error: ValidationError, keyword: str) -> str:
+        branches = [self._resolved(branch) for branch in error.validator_value] if keyword != "not" else []
+        needed = [branch["required"][0] for branch in branches if len(branch.get("required", ())) == 1]
+        if branches and len(needed) == len(branches) and isinstance(error.instance, dict):
+            present = [key for key in needed if key in error.instance]
+            has = f"has {' and '.join(present)}; keep one" if len(present) > 1 else "has none"
+            return f"exactly one of {listed(needed)} is needed, this {has}"
+        kinds = [branch.get("type") for branch in branches]
+        if branches and all(isinstance(kind, str) for kind in kinds) and len(set(kinds)) == len(kinds):
+            return f"must be {_types(kinds)}, not {kind_of(error.instance)}"
+        return f"{shown(error.instance)} is not written as allowed{_described(error)}"
+
+    def _resolved(self, branch: Any) -> _Schema:
+        if isinstance(branch, dict) and "$ref" in branch:
+            return self._resolved(self._target(branch["$ref"]))
+        return branch if isinstance(branch, dict) else {}
+
+
+def _leaves(error: ValidationError) -> Iterator[ValidationError]:
+    """Yield the errors worth telling: of alternatives, those of the one branch that has the right kind of value."""
+    if error.validator in {"anyOf", "oneOf"} and error.context:
+        branches: dict[object, list[ValidationError]] = {}
+        for inner in error.context:
+            branches.setdefault(inner.schema_path[0], []).append(inner)
+        deeper = [inner for inner in branches.values() if all(len(each.path) > 0 for each in inner)]
+        if len(deeper) == 1:
+            for inner in deeper[0]:
+                yield from _leaves(inner)
+            return
+    yield error
+
+
+def _types(wanted: object) -> str:
+    kinds = wanted if isinstance(wanted, list) else [wanted]
+    return " or ".join(_KINDS.get(str(kind), str(kind)) for kind in kinds)
+
+
+def _described(error: ValidationError) -> str:
+    schema = error.schema if isinstance(error.schema, dict) else {}
+    inner = schema.get("not")
+    text = schema.get("description") or (inner.get("description") if isinstance(inner, dict) else None)
+    return f" ({str(text).split('. ')[0].rstrip('.')})" if text else ""
+
+
+def _size(keyword: str, instance: object) -> str:
+    if keyword.endswith(("Items", "Length", "Properties")) and isinstance(instance, list | str | dict):
+        return str(len(instance))
+    return shown(instance)

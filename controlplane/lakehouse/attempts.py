@@ -1,0 +1,147 @@
+"""Commits that are tried once per fresh handle: optimistic concurrency without pyiceberg's silent replays.
+
+pyiceberg 0.12 repeats a refused commit by itself and re-parents it on whatever head it finds then. Here a refused commit
+is thrown away, the table is loaded anew and the caller decides again on what it sees.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, TypeVar
+
+from pyiceberg.exceptions import CommitFailedException
+from pyiceberg.table import Transaction
+from pyiceberg.table.refs import SnapshotRefType
+from pyiceberg.table.update import (
+    AssertRefSnapshotId,
+    AssertTableUUID,
+    RemoveSnapshotRefUpdate,
+    SetSnapshotRefUpdate,
+    update_table_metadata,
+)
+
+from controlplane.kernel.errors import LostRaceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pyiceberg.table import Table
+    from pyiceberg.table.metadata import TableMetadata
+    from pyiceberg.table.update import TableRequirement, TableUpdate
+
+    from controlplane.kernel.identity import DatasetId
+    from controlplane.lakehouse.catalog import IcebergCatalog
+
+_ATTEMPTS = 40
+_FIRST_WAIT = 0.005
+_LONGEST_WAIT = 0.25
+_DELETE_OUTDATED = "write.metadata.delete-after-commit.enabled"
+_STALE_SEQUENCE = "Cannot add snapshot with sequence number"
+
+Answer = TypeVar("Answer")
+
+
+class OneAttempt(Transaction):
+    """A pyiceberg transaction that commits at most once, on all of its requirements.
+
+    pyiceberg's own keeps one requirement per kind: of a commit that moves main and removes a branch only the first ref is
+    asserted. It also computes (and copies) the whole metadata at every look.
+    """
+
+    def __init__(self, table: Table) -> None:
+        super().__init__(table, autocommit=False)
+        self._computed: tuple[tuple[TableUpdate, ...], TableMetadata] | None = None
+
+    @property
+    def table_metadata(self) -> TableMetadata:
+        """The table as it will be with what is staged so far."""
+        if self._computed is None or self._computed[0] is not self._updates:
+            metadata = update_table_metadata(self._table.metadata, self._updates) if self._updates else self._table.metadata
+            self._computed = (self._updates, metadata)
+        return self._computed[1]
+
+    def stage(self, updates: tuple[TableUpdate, ...], requirements: tuple[TableRequirement, ...]) -> None:
+        """Add updates, and what must hold in the catalog for them; of several requirements on one ref the first counts."""
+        self._stage(updates, requirements)
+
+    def _stage(self, updates: tuple[TableUpdate, ...], requirements: tuple[TableRequirement, ...] = ()) -> Transaction:
+        for requirement in requirements:
+            requirement.validate(self.table_metadata)
+        known = {_subject(requirement) for requirement in self._requirements}
+        self._updates += updates
+        self._requirements += tuple(requirement for requirement in requirements if _subject(requirement) not in known)
+        return self
+
+    def commit_transaction(self) -> Table:
+        """Commit what is staged and return the handle it was staged on, which is outdated now.
+
+        Raises:
+            CommitFailedException: the table has changed meanwhile.
+        """
+        before = self._table.metadata
+        requirements = (*self._requirements, AssertTableUUID(uuid=before.table_uuid))
+        response = self._table.catalog.commit_table(self._table, requirements, self._updates)
+        _delete_outdated(self._table, before, response.metadata)
+        return self._table
+
+
+def set_branch(branch: str, *, expected: int | None, to: int) -> tuple[tuple[TableUpdate, ...], tuple[TableRequirement, ...]]:
+    """Return the update that points a branch to a snapshot, and that it must be at ``expected`` (None: not exist) before."""
+    return (
+        (SetSnapshotRefUpdate(ref_name=branch, type=SnapshotRefType.BRANCH, snapshot_id=to),),
+        (AssertRefSnapshotId(ref=branch, snapshot_id=expected),),
+    )
+
+
+def remove_branch(branch: str, *, expected: int) -> tuple[tuple[TableUpdate, ...], tuple[TableRequirement, ...]]:
+    """Return the update that removes a branch, and that it must be at ``expected`` before."""
+    return (RemoveSnapshotRefUpdate(ref_name=branch),), (AssertRefSnapshotId(ref=branch, snapshot_id=expected),)
+
+
+def _subject(requirement: TableRequirement) -> tuple[type, str | None]:
+    return type(requirement), getattr(requirement, "ref", None)
+
+
+def _delete_outdated(table: Table, before: TableMetadata, after: TableMetadata) -> None:
+    """Delete metadata files that the table's log no longer names, as ``write.metadata.delete-after-commit.enabled`` asks."""
+    if after.properties.get(_DELETE_OUTDATED) != "true":
+        return
+    kept = {entry.metadata_file for entry in after.metadata_log}
+    for entry in before.metadata_log:
+        if entry.metadata_file not in kept:
+            # somebody else may have been here first; what stays behind is found by housekeeping
+            with suppress(OSError):
+                table.io.delete(entry.metadata_file)
+
+
+def attempt(catalog: IcebergCatalog, dataset: DatasetId, action: Callable[[Table], Answer]) -> Answer:
+    """Return what ``action`` returns on a fresh handle, calling it again on a newer handle each time a commit was refused.
+
+    Args:
+        catalog: gives the handles.
+        dataset: the table.
+        action: looks at the handle, decides, and commits at most once.
+
+    Raises:
+        LostRaceError: other writers were faster every time.
+    """
+    overtaken: Exception | None = None
+    for number in range(_ATTEMPTS):
+        if number:
+            ceiling = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (number - 1))
+            time.sleep(random.uniform(0, ceiling))  # noqa: S311 -- spreads retries, no secret
+        table = catalog.table(dataset)
+        try:
+            with catalog.reported(dataset.name):
+                return action(table)
+        except CommitFailedException as error:
+            overtaken = error
+        except ValueError as error:
+            # another branch of the table was written: pyiceberg says so with a plain ValueError
+            if not str(error).startswith(_STALE_SEQUENCE):
+                raise
+            overtaken = error
+    message = f"{dataset.name} is written by others all the time, {_ATTEMPTS} commits were refused; run again when it is quieter"
+    raise LostRaceError(message) from overtaken

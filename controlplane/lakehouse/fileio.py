@@ -1,0 +1,30 @@
+"""pyiceberg's Arrow FileIO with file systems shared by all table handles, so that connections are kept."""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from pyiceberg.io.pyarrow import PyArrowFileIO
+
+if TYPE_CHECKING:
+    from pyarrow.fs import FileSystem
+
+_LOCK = Lock()
+_OPEN: dict[tuple[object, ...], FileSystem] = {}
+_SETTINGS = ("s3.", "client.", "gcs.", "adls.", "hdfs.", "DEFAULT_")
+
+
+class SharedFileIO(PyArrowFileIO):
+    """A FileIO for ``py-io-impl``: equal settings give the same file system.
+
+    pyiceberg makes a FileIO per table handle and commit; each would open an S3 client and its connections of its own.
+    """
+
+    def _initialize_fs(self, scheme: str, netloc: str | None = None) -> FileSystem:
+        settings = tuple(sorted((name, value) for name, value in self.properties.items() if name.startswith(_SETTINGS)))
+        key = (scheme, netloc, settings)
+        with _LOCK:
+            if key not in _OPEN:
+                _OPEN[key] = super()._initialize_fs(scheme, netloc)
+            return _OPEN[key]

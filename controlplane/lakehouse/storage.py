@@ -1,0 +1,71 @@
+"""File systems behind ``file://`` and ``s3://`` addresses, by the property names Iceberg's catalogs use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from pyarrow.fs import FileSystem, LocalFileSystem, S3FileSystem
+
+from controlplane.kernel.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pyarrow import NativeFile
+
+_S3_TEXT = {
+    "s3.endpoint": "endpoint_override",
+    "s3.access-key-id": "access_key",
+    "s3.secret-access-key": "secret_key",
+    "s3.session-token": "session_token",
+    "s3.region": "region",
+    "s3.role-arn": "role_arn",
+    "s3.role-session-name": "session_name",
+    "s3.proxy-uri": "proxy_options",
+}
+_S3_SECONDS = {"s3.connect-timeout": "connect_timeout", "s3.request-timeout": "request_timeout"}
+_S3_FLAGS = {"s3.force-virtual-addressing": "force_virtual_addressing", "s3.anonymous": "anonymous"}
+
+
+class FolderFileSystem(LocalFileSystem):
+    """The machine's disk, where writing a file makes the folders above it (as object stores behave)."""
+
+    def open_output_stream(self, path: str, *args: Any, **kwargs: Any) -> NativeFile:
+        """Open a file for writing, creating its folder when it is missing."""
+        folder, _, _ = path.rpartition("/")
+        if folder:
+            self.create_dir(folder, recursive=True)
+        return super().open_output_stream(path, *args, **kwargs)
+
+
+def filesystem(uri: str, properties: Mapping[str, str]) -> tuple[FileSystem, str]:
+    """Return the file system of a ``file://`` or ``s3://`` address and the path of the address inside it.
+
+    Args:
+        uri: absolute address of a folder, e.g. ``file:///srv/lake`` or ``s3://bucket/prefix``.
+        properties: ``s3.endpoint``, ``s3.access-key-id``, ``s3.secret-access-key``, ``s3.session-token``, ``s3.region``,
+            ``s3.connect-timeout`` and ``s3.request-timeout`` (seconds), ``s3.force-virtual-addressing``, ``s3.anonymous``,
+            ``s3.role-arn``, ``s3.role-session-name``, ``s3.proxy-uri``; others are ignored. The names are those of
+            Iceberg's S3 FileIO.
+
+    Returns:
+        The file system, and the path without a trailing slash: files are ``f"{path}/name"``.
+
+    Raises:
+        ConfigurationError: the address is of another kind or not absolute.
+    """
+    parts = urlsplit(uri)
+    if parts.scheme == "file" and parts.netloc in {"", "localhost"} and parts.path.startswith("/"):
+        return FolderFileSystem(), parts.path.rstrip("/") or "/"
+    if parts.scheme == "s3" and parts.netloc:
+        return S3FileSystem(**_s3_options(properties)), f"{parts.netloc}{parts.path}".rstrip("/")
+    message = f"address {uri!r} cannot be used; allowed are file:///absolute/path and s3://bucket/prefix"
+    raise ConfigurationError(message)
+
+
+def _s3_options(properties: Mapping[str, str]) -> dict[str, Any]:
+    options: dict[str, Any] = {keyword: properties[name] for name, keyword in _S3_TEXT.items() if name in properties}
+    options |= {keyword: float(properties[name]) for name, keyword in _S3_SECONDS.items() if name in properties}
+    options |= {keyword: properties[name].lower() == "true" for name, keyword in _S3_FLAGS.items() if name in properties}
+    return options

@@ -1,0 +1,95 @@
+"""Leases: one writer per dataset, until it ends or its time is over. All on wall time."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select, update
+
+from controlplane.kernel.errors import LeaseTakenError, StoreUnavailableError
+from controlplane.persistence.database import Database, insert
+from controlplane.persistence.tables import leases
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import timedelta
+
+    from sqlalchemy.engine import Connection
+
+    from controlplane.kernel.identity import DatasetId
+    from controlplane.kernel.ports import Clock
+
+
+class StoredLeases:
+    """Writer leases in the store (``gate.ports.WriterLease``).
+
+    A lease has a fencing token that grows with every take-over, so that a writer that was away too long can be told from
+    the one that took its place. The lease of a killed process is free when its time is over.
+    """
+
+    def __init__(self, database: Database, wall: Clock, holder: str) -> None:
+        """Take the database, the wall clock and the name that others are shown, e.g. ``host:pid``."""
+        self._database = database
+        self._wall = wall
+        self._holder = holder
+
+    @contextmanager
+    def hold(self, dataset: DatasetId, ttl: timedelta) -> Iterator[int]:
+        """Hold the dataset's lease for the block, at most ``ttl``; yields the fencing token.
+
+        Holding it twice is refused also to the same process.
+
+        Raises:
+            LeaseTakenError: another writer holds it; the message names it and says until when.
+        """
+        name = _name(dataset)
+        token = self._take(name, dataset, ttl)
+        try:
+            yield token
+        finally:
+            with suppress(StoreUnavailableError):  # then the lease ends by itself
+                self._give_back(name, token)
+
+    def renew(self, dataset: DatasetId, token: int, ttl: timedelta) -> None:
+        """Let a held lease last ``ttl`` from now.
+
+        Raises:
+            LeaseTakenError: the lease was lost: its time was over and another writer took it, or it was given back.
+        """
+        name, now = _name(dataset), self._wall.now()
+        mine = (leases.c.name == name, leases.c.token == token, leases.c.until_wall > now)
+        with self._database.writing() as connection:
+            if connection.execute(update(leases).where(*mine).values(until_wall=now + ttl)).rowcount == 0:
+                message = f"the writer lease of {dataset} was lost because its time was over{_by(connection, name, now)}"
+                raise LeaseTakenError(f"{message}; run this again")
+
+    def _take(self, name: str, dataset: DatasetId, ttl: timedelta) -> int:
+        now = self._wall.now()
+        with self._database.writing() as connection:
+            fresh = insert(connection, leases).values(name=name, holder=self._holder, token=1, until_wall=now + ttl)
+            taking = fresh.on_conflict_do_update(
+                index_elements=[leases.c.name],
+                set_={"holder": self._holder, "token": leases.c.token + 1, "until_wall": now + ttl},
+                where=leases.c.until_wall <= now,
+            )
+            token = connection.execute(taking.returning(leases.c.token)).scalar()
+            if token is None:
+                message = f"the writer lease of {dataset} is taken{_by(connection, name, now)}; wait, then run this again"
+                raise LeaseTakenError(message)
+        return int(token)
+
+    def _give_back(self, name: str, token: int) -> None:
+        now = self._wall.now()
+        mine = (leases.c.name == name, leases.c.token == token, leases.c.until_wall > now)
+        with self._database.writing() as connection:
+            connection.execute(update(leases).where(*mine).values(until_wall=now))
+
+
+def _name(dataset: DatasetId) -> str:
+    return f"writer:{dataset.namespace}:{dataset.name}"
+
+
+def _by(connection: Connection, name: str, now: object) -> str:
+    row = connection.execute(select(leases).where(leases.c.name == name, leases.c.until_wall > now)).first()
+    return "" if row is None else f" by {row.holder} until {row.until_wall.isoformat(timespec='seconds')}"

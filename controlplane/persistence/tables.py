@@ -1,0 +1,257 @@
+"""The store's tables, in SQLAlchemy Core; ``migrations`` makes them and a test proves that both agree.
+
+Times are UTC text of one fixed width, so that text order is time order on every database. A column named ``*_wall`` holds
+wall time; every other time is the plane's clock. Snapshot ids are 64-bit integers, numbers of checks are exact decimals as text.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.types import TypeDecorator
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Dialect
+
+OPEN_STATES = ("planned", "screened", "written", "audited")
+"""States of a run under way; the index ``one_open_run`` allows one such run per dataset."""
+
+LIVE = ("open", "retrying")
+"""Statuses in which a kept row is part of the present."""
+
+
+class Instant(TypeDecorator[datetime]):
+    """A moment, kept as ``YYYY-MM-DDTHH:MM:SS.ffffffZ`` (27 characters, UTC)."""
+
+    impl = String(27)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """Return the stored text of a timezone-aware moment."""
+        return None if value is None else instant_text(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Return the moment of a stored text, in UTC."""
+        return None if value is None else datetime.fromisoformat(value)
+
+
+class PlainText(TypeDecorator[str]):
+    """Any Python text; what a database cannot hold (NUL, lone surrogates) is kept as a visible escape."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """Return the text with unstorable characters escaped."""
+        return None if value is None else storable(value)
+
+
+def instant_text(moment: datetime) -> str:
+    """Return a moment as stored text.
+
+    Raises:
+        ValueError: the moment has no time zone, so nobody can say when it was.
+    """
+    if moment.tzinfo is None:
+        message = f"{moment.isoformat()} has no time zone; the store takes timezone-aware times only"
+        raise ValueError(message)
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def storable(value: str) -> str:
+    """Return a text without NUL characters and lone surrogates: they become ``\\x00`` and ``\\udXXX``."""
+    if value.isascii():
+        return value.replace("\0", "\\x00") if "\0" in value else value
+    return value.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
+
+
+metadata = MetaData()
+_NUMBER = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only in a column declared INTEGER
+
+datasets = Table(
+    "datasets",
+    metadata,
+    Column("dataset_id", _NUMBER, primary_key=True),
+    Column("namespace", PlainText, nullable=False),
+    Column("name", PlainText, nullable=False),
+    UniqueConstraint("namespace", "name", name="one_dataset"),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("run_id", String(36), primary_key=True),
+    Column("dataset_id", _NUMBER, ForeignKey("datasets.dataset_id"), nullable=False),
+    Column("pipeline", PlainText),
+    Column("state", String(20), nullable=False),
+    Column("plan", Text, nullable=False),
+    Column("clock", Instant, nullable=False),
+    Column("snapshot_id", BigInteger),
+    *(
+        Column(name, BigInteger)
+        for name in ("offered", "passed", "superseded", "quarantined", "waiting", "dead_lettered", "duplicates")
+    ),
+    Column("reason", PlainText),
+    Column("details", Text),
+    Column("bytes_read", BigInteger),
+    Column("bytes_written", BigInteger),
+    Column("seconds", Float),
+    Column("started_wall", Instant, nullable=False),
+    Column("ended_wall", Instant),
+)
+_OPEN = text(f"state IN ({', '.join(repr(state) for state in OPEN_STATES)})")
+Index("one_open_run", runs.c.dataset_id, unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN)
+Index("runs_of_dataset", runs.c.dataset_id, runs.c.state, runs.c.clock)
+Index("runs_newest", runs.c.started_wall)
+
+run_inputs = Table(
+    "run_inputs",
+    metadata,
+    Column("run_id", String(36), ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True),
+    Column("ordinal", Integer, primary_key=True),
+    Column("dataset_id", _NUMBER, ForeignKey("datasets.dataset_id"), nullable=False),
+    Column("role", String(20), nullable=False),
+    Column("name", PlainText, nullable=False),
+    Column("after_id", BigInteger),
+    Column("upto_id", BigInteger),
+    Column("sha256", String(64)),
+)
+Index("run_inputs_by_name", run_inputs.c.dataset_id, run_inputs.c.role, run_inputs.c.name)
+
+measurements = Table(
+    "measurements",
+    metadata,
+    Column("measurement_id", _NUMBER, primary_key=True),
+    Column("run_id", String(36), ForeignKey("runs.run_id", ondelete="CASCADE")),
+    Column("ordinal", Integer, nullable=False),
+    Column("dataset_id", _NUMBER, ForeignKey("datasets.dataset_id"), nullable=False),
+    Column("snapshot_id", BigInteger),
+    Column("at", Instant, nullable=False),
+    Column("check_id", PlainText, nullable=False),
+    Column("check_sha256", String(64), nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("stage", String(20), nullable=False),
+    Column("segment", PlainText),
+    Column("field", PlainText),
+    Column("dimension", String(40)),
+    Column("severity", String(20), nullable=False),
+    Column("outcome", String(20), nullable=False),
+    Column("value", Text),
+    Column("unit", PlainText, nullable=False),
+    Column("rows_total", BigInteger),
+    Column("rows_failed", BigInteger),
+    Column("quarantined", BigInteger, nullable=False),
+    Column("threshold", Text, nullable=False),
+    Column("evidence", String(20), nullable=False),
+    Column("reason", PlainText, nullable=False),
+)
+Index("one_measurement", measurements.c.run_id, measurements.c.ordinal, unique=True)
+Index("measurements_of_check", measurements.c.dataset_id, measurements.c.check_id, measurements.c.at)
+
+kept_files = Table(
+    "kept_files",
+    metadata,
+    Column("file_id", _NUMBER, primary_key=True),
+    Column("dataset_id", _NUMBER, ForeignKey("datasets.dataset_id"), nullable=False),
+    Column("run_id", String(36), nullable=False),
+    Column("path", PlainText, nullable=False, unique=True),
+    Column("created_wall", Instant, nullable=False),
+)
+Index("kept_files_of_run", kept_files.c.run_id)
+Index("kept_files_of_dataset", kept_files.c.dataset_id)
+
+kept_rows = Table(
+    "kept_rows",
+    metadata,
+    Column("dataset_id", _NUMBER, ForeignKey("datasets.dataset_id"), primary_key=True),
+    Column("row_id", String(64), primary_key=True),
+    Column("run_id", String(36), ForeignKey("runs.run_id"), primary_key=True),
+    Column("kind", String(20), nullable=False),
+    Column("status", String(20), nullable=False),
+    Column("key", PlainText, nullable=False),
+    Column("key_digest", String(32), nullable=False),  # indexed instead of the key: PostgreSQL indexes at most 2,704 bytes
+    Column("reasons", Text, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("staged_wall", Instant, nullable=False),
+    Column("closed_by", String(36)),
+    Column("file_id", _NUMBER, ForeignKey("kept_files.file_id")),
+    Column("file_row", Integer, nullable=False),
+)
+Index("kept_rows_of_run", kept_rows.c.run_id, kept_rows.c.status)
+Index("kept_rows_open", kept_rows.c.dataset_id, kept_rows.c.status, kept_rows.c.kind)
+Index("kept_rows_by_key", kept_rows.c.dataset_id, kept_rows.c.key_digest)
+Index("kept_rows_of_file", kept_rows.c.file_id)
+
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("dataset_id", _NUMBER, ForeignKey("datasets.dataset_id"), primary_key=True),
+    Column("source", PlainText, primary_key=True),
+    Column("position", PlainText, primary_key=True),
+    Column("run_id", String(36), ForeignKey("runs.run_id"), primary_key=True),
+    Column("status", String(20), nullable=False),
+    Column("reason", PlainText, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("closed_by", String(36)),
+    Column("file_id", _NUMBER, ForeignKey("kept_files.file_id")),
+    Column("file_row", Integer, nullable=False),
+)
+Index("dead_letters_of_run", dead_letters.c.run_id, dead_letters.c.status)
+Index("dead_letters_open", dead_letters.c.dataset_id, dead_letters.c.status)
+Index("dead_letters_of_file", dead_letters.c.file_id)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", PlainText, primary_key=True),
+    Column("holder", PlainText, nullable=False),
+    Column("token", BigInteger, nullable=False),
+    Column("until_wall", Instant, nullable=False),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("queue_id", _NUMBER, primary_key=True),
+    Column("message_id", PlainText, nullable=False, unique=True),
+    Column("kind", String(40), nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("created_wall", Instant, nullable=False),
+    Column("due_wall", Instant, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("sent_wall", Instant),
+    Column("last_error", PlainText),
+)
+_WAITING = text("sent_wall IS NULL")
+Index("outbox_waiting", outbox.c.due_wall, sqlite_where=_WAITING, postgresql_where=_WAITING)
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("audit_id", _NUMBER, primary_key=True),
+    Column("at_wall", Instant, nullable=False),
+    Column("clock", Instant, nullable=False),
+    Column("actor", PlainText, nullable=False),
+    Column("verb", PlainText, nullable=False),
+    Column("subject", PlainText, nullable=False),
+    Column("reason", PlainText, nullable=False),
+    Column("before", PlainText, nullable=False),
+    Column("after", PlainText, nullable=False),
+    Column("entry_key", String(64), unique=True),
+)
+Index("audit_log_of_subject", audit_log.c.subject)

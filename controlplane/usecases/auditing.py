@@ -1,0 +1,129 @@
+"""Audit (step 5): what is judged of a written snapshot, and of a published one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from checks.judging import judge
+from checks.model import Check, CheckKind, CheckResult, Facts
+from checks.ports import Subject
+from controlplane.gate.deciding import Lack, Verdict
+from controlplane.gate.model import Run
+from controlplane.kernel.errors import UnableToEvaluateError
+from controlplane.kernel.identity import SnapshotId
+from controlplane.kernel.outcome import Outcome, Stage
+from controlplane.kernel.ports import SqlSession
+from controlplane.kernel.table import Snapshot
+from controlplane.usecases.compiling.checks import CLEAR
+from controlplane.usecases.compiling.dataset import Governed
+from controlplane.usecases.model import Ports
+from controlplane.usecases.references import register_parents
+
+AUDITED = "audited"
+
+
+def gather_facts(ports: Ports, governed: Governed, clock: datetime, snapshot: Snapshot | None = None) -> Facts:
+    """Return what checks of a dataset may need beside its rows, as of the plane's clock."""
+    counted = any(check.kind is CheckKind.VOLUME_CHANGE for check in governed.checks)
+    return Facts(
+        now=clock,
+        heartbeat=_heartbeat(ports, governed),
+        daily_rows=ports.records.daily_rows(governed.id, clock, ZoneInfo(ports.time_zone)) if counted else {},
+        schema=snapshot.schema if snapshot else None,
+        expected_schema=ports.writer.expected_schema(governed.id) if snapshot else None,
+        time_zone=ports.time_zone,
+        warmup=governed.spec.warmup,
+        lateness=governed.spec.lateness,
+    )
+
+
+def _heartbeat(ports: Ports, governed: Governed) -> datetime | None:
+    """Return until when everything is known to be delivered: the oldest watermark of the topics a dataset is made from."""
+    marks = [ports.landing.watermark(topic) for topic in ports.platform.topics(governed.name)]
+    known = [mark for mark in marks if mark is not None]
+    return min(known) if known and len(known) == len(marks) else None
+
+
+def audit(
+    ports: Ports, governed: Governed, run: Run, snapshot_id: SnapshotId, session: SqlSession
+) -> Sequence[CheckResult]:
+    """Judge exactly this snapshot: schema by field id, table-scope checks, masked formats, and the leak scan.
+
+    The session holds the batch's clear values of masked fields where there are any (relation ``clear_values``).
+    """
+    interval = governed.spec.write_mode.interval_fields
+    checks = [
+        check
+        for check in governed.checks
+        if not check.screening_only and (not check.row_scope or any(field in interval for field in check.fields))
+    ]
+    return measure(ports, governed, snapshot_id, checks, session, run=run)
+
+
+def measure(
+    ports: Ports,
+    governed: Governed,
+    snapshot_id: SnapshotId,
+    checks: Sequence[Check],
+    session: SqlSession,
+    *,
+    run: Run | None = None,
+) -> Sequence[CheckResult]:
+    """Measure and judge checks on one snapshot; with a run as its audit (pinned parents and clock), without as observation."""
+    snapshot = ports.reader.snapshot(governed.id, snapshot_id)
+    clock = run.clock if run is not None else ports.clock.now()
+    facts = gather_facts(ports, governed, clock, snapshot)
+    columns = {column.name: column.type for column in snapshot.schema.fields}
+    wanted = _columns(checks, columns)
+    session.register(AUDITED, ports.reader.rows(governed.id, snapshot_id, columns=wanted).read_all())
+    parents = dict(register_parents(ports, governed, run, checks, session))
+    if run is not None:
+        parents[CLEAR] = CLEAR
+    subject = Subject(session, AUDITED, {name: columns[name] for name in wanted}, facts, parents)
+    stage = Stage.AUDIT if run is not None else Stage.OBSERVE
+    by_id = {check.id: check for check in checks}
+    return [
+        judge(by_id[measurement.check_id], measurement, stage=stage, facts=facts)
+        for measurement in ports.engine.measure(checks, subject)
+    ]
+
+
+def _columns(checks: Sequence[Check], known: dict[str, str]) -> list[str]:
+    """Return the columns to read: those checks name; all of them where a check brings SQL of its own."""
+    free = {CheckKind.SQL, CheckKind.RECONCILIATION, CheckKind.VOLUME_CHANGE, CheckKind.AGGREGATE}
+    if any(check.kind in free or check.where or check.segment_by for check in checks):
+        return list(known)
+    named = {field for check in checks for field in check.fields}
+    return [name for name in known if name in named] or list(known)[:1]
+
+
+def verdicts(results: Sequence[CheckResult]) -> Sequence[Verdict]:
+    """Return check results as the gate's decision reads them."""
+    return [
+        Verdict(result.check.id, result.outcome, result.check.severity, result.check.blocking, result.reason, _lack(result))
+        for result in results
+    ]
+
+
+def _lack(result: CheckResult) -> Lack | None:
+    if result.outcome is not Outcome.NO_EVIDENCE:
+        return None
+    measured = result.measurement
+    if measured.history_points is not None:
+        return Lack.WARMING_UP
+    if measured.rows_total == 0:
+        return Lack.NO_ROWS
+    if measured.rows_total is not None and measured.rows_total < result.check.min_rows:
+        return Lack.TOO_FEW_ROWS
+    return Lack.EVIDENCE_MISSING
+
+
+def head_of(ports: Ports, governed: Governed) -> Snapshot:
+    """Return what readers see of a dataset. Raises ``UnableToEvaluateError`` when nothing was published yet."""
+    head = ports.reader.head(governed.id)
+    if head is None:
+        message = f"{governed.name} has no published snapshot yet; run its pipeline first"
+        raise UnableToEvaluateError(message)
+    return head

@@ -1,0 +1,77 @@
+"""Held batches: list them, and release one under a name and a reason that stay in the audit log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from controlplane.gate.model import Run, RunState
+from controlplane.gate.properties import write_properties
+from controlplane.kernel.errors import ConfigurationError, LostRaceError
+from controlplane.kernel.identity import RunId
+from controlplane.usecases.govern_run import LEASE
+from controlplane.usecases.holding import is_batch
+from controlplane.usecases.model import Ports
+from controlplane.usecases.ports import AuditEntry, RunRecord
+from controlplane.usecases.recording import deliver, lineage_message
+from lineage.model import EventType
+
+
+def held_runs(ports: Ports, name: str | None = None) -> Sequence[Run]:
+    """Return the batches the gate holds, newest first, of one dataset or of all."""
+    dataset = ports.platform.governed(name).id if name else None
+    return ports.journal.runs(dataset, state=RunState.HELD)
+
+
+def release(ports: Ports, run_id: RunId, reason: str) -> Run:
+    """Publish exactly the snapshot that was audited and held; rows it set aside stay aside.
+
+    Raises:
+        ConfigurationError: no reason is given, the run is not held, or a newer batch has taken its place.
+        LeaseTakenError: the dataset is being written.
+    """
+    run = ports.journal.find(run_id)
+    if run is None or run.state is not RunState.HELD or run.snapshot_id is None:
+        found = f"is {run.state.value}" if run else "is unknown"
+        message = f"run {run_id} {found}, so there is nothing to release; `controlplane hold list` shows what is held"
+        raise ConfigurationError(message)
+    if not reason.strip():
+        message = "a release needs a --reason: it is kept in the audit log with your name"
+        raise ConfigurationError(message)
+    governed = ports.platform.governed(run.plan.dataset.name)
+    with ports.leases.hold(governed.id, LEASE):
+        snapshot = run.snapshot_id
+        try:
+            ports.writer.publish(governed.id, run_id, snapshot)
+        except LostRaceError as error:
+            if not is_batch(run):
+                message = f"{governed.name} has moved on since run {run_id} was held; run its pipeline again instead"
+                raise ConfigurationError(message) from error
+            snapshot = ports.writer.rebase(governed.id, run_id, snapshot, write_properties(run.plan, run.clock))
+            ports.writer.publish(governed.id, run_id, snapshot)
+        pipeline = ports.platform.making(governed.name)
+        released = ports.records.record(
+            RunRecord(
+                run=run,
+                state=RunState.PUBLISHED,
+                results=None,
+                balance=run.balance,
+                snapshot_id=snapshot,
+                reason=f"released by {ports.actor}: {reason} (was held: {run.reason})",
+                messages=[lineage_message(ports, governed, pipeline, run, EventType.COMPLETE, snapshot_id=snapshot)],
+                audit=[
+                    AuditEntry(
+                        at_wall=datetime.now(UTC),
+                        clock=ports.clock.now(),
+                        actor=ports.actor,
+                        verb="hold.release",
+                        subject=str(run_id),
+                        reason=reason,
+                        before=RunState.HELD.value,
+                        after=RunState.PUBLISHED.value,
+                    )
+                ],
+            )
+        )
+        deliver(ports)
+        return released

@@ -1,0 +1,129 @@
+"""Words of the use cases: a pipeline, and what everything that is governed is bound to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from checks.ports import CheckEngine
+from controlplane.gate.model import InputRole
+from controlplane.gate.ports import (
+    DeadLetters,
+    KeptRows,
+    LandingZone,
+    RunJournal,
+    TableKeeper,
+    TableWriter,
+    WriterLease,
+)
+from controlplane.kernel.errors import DatasetUnknownError
+from controlplane.kernel.ports import Clock, SqlRunner, TableReader
+from controlplane.usecases.compiling.dataset import Governed
+from controlplane.usecases.ports import AuditLog, Outbox, Records
+from lineage.ports import LineageTransport
+from pii_policies.ports import KeyProvider
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """How a dataset is made: one SELECT over other datasets, or the messages of one landing topic.
+
+    Attributes:
+        sql: text of the SELECT; None for ingestion.
+        sql_file: where the text stands, for messages.
+        engine: ``duckdb`` or ``spark``: who runs the SELECT.
+        inputs: dataset name to role (``new``, ``all``, ``reference``); empty for ingestion.
+        topic: landing topic; None for a SELECT.
+    """
+
+    name: str
+    dataset: str
+    sql: str | None = None
+    sql_file: str = ""
+    engine: str = "duckdb"
+    inputs: Mapping[str, InputRole] = field(default_factory=dict)
+    topic: str | None = None
+
+    @property
+    def sql_sha256(self) -> str:
+        """Digest of the SELECT's text (of the topic's name for ingestion)."""
+        return sha256((self.sql or f"topic:{self.topic}").encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Platform:
+    """Every governed dataset of a project and the pipelines that make them, in lineage order."""
+
+    datasets: Mapping[str, Governed]
+    pipelines: tuple[Pipeline, ...] = ()
+
+    def governed(self, name: str) -> Governed:
+        """Return a dataset by name. Raises ``DatasetUnknownError`` naming the known ones."""
+        try:
+            return self.datasets[name]
+        except KeyError:
+            known = ", ".join(sorted(self.datasets)) or "none: no contract was found"
+            message = f"dataset {name!r} is not in any contract of this project; known are {known}"
+            raise DatasetUnknownError(message) from None
+
+    def pipeline(self, name: str) -> Pipeline:
+        """Return a pipeline by its name or its dataset's name. Raises ``DatasetUnknownError`` naming the known ones."""
+        for pipeline in self.pipelines:
+            if name in {pipeline.name, pipeline.dataset}:
+                return pipeline
+        known = ", ".join(pipeline.name for pipeline in self.pipelines) or "none"
+        message = f"{name!r} is neither a pipeline nor the dataset of one; pipelines are {known}"
+        raise DatasetUnknownError(message)
+
+    def making(self, dataset: str) -> Pipeline | None:
+        """Return the pipeline that makes a dataset, None where others write it."""
+        return next((pipeline for pipeline in self.pipelines if pipeline.dataset == dataset), None)
+
+    def consumers(self, dataset: str) -> Sequence[Pipeline]:
+        """Return the pipelines that read a dataset."""
+        return tuple(pipeline for pipeline in self.pipelines if dataset in pipeline.inputs)
+
+    def topics(self, dataset: str) -> frozenset[str]:
+        """Return the landing topics a dataset is made from, however far upstream; parents do not count."""
+        pipeline = self.making(dataset)
+        if pipeline is None:
+            return frozenset()
+        if pipeline.topic is not None:
+            return frozenset({pipeline.topic})
+        feeding = [name for name, role in pipeline.inputs.items() if role is not InputRole.REFERENCE and name != dataset]
+        return frozenset().union(*(self.topics(name) for name in feeding))
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Everything a use case may touch, bound once by ``controlplane.bootstrap``.
+
+    Attributes:
+        actor: who acts, for leases and the audit log.
+        runners: SQL engines by name; ``duckdb`` is always there and runs the gate's own queries.
+        drift: how far ahead of the plane's clock a source's time may be before it counts as a future timestamp, in seconds.
+    """
+
+    namespace: str
+    time_zone: str
+    actor: str
+    platform: Platform
+    clock: Clock
+    reader: TableReader
+    writer: TableWriter
+    keeper: TableKeeper
+    landing: LandingZone
+    journal: RunJournal
+    leases: WriterLease
+    kept_rows: KeptRows
+    dead_letters: DeadLetters
+    records: Records
+    outbox: Outbox
+    audit_log: AuditLog
+    runners: Mapping[str, SqlRunner]
+    engine: CheckEngine
+    tokens: KeyProvider
+    seal: KeyProvider
+    transports: Sequence[LineageTransport] = ()
+    drift: int = 300

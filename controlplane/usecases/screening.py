@@ -1,0 +1,260 @@
+"""Screen and mask (steps 2 and 3): every row meets every row-scope rule in clear, then nothing in clear goes further."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from hashlib import sha256
+
+import pyarrow as pa
+
+from checks.judging import judge
+from checks.model import Check, CheckKind, CheckResult, Facts, Measurement
+from checks.planning import failing_predicate
+from controlplane.gate import casting, screening
+from controlplane.gate.model import KeptKind, KeptRow, Run
+from controlplane.gate.screening import FATE, REENTERED, ROW, SINCE, Count, Rule
+from controlplane.kernel.errors import ConfigurationError, QueryFailedError
+from controlplane.kernel.outcome import Evidence, Outcome, Stage
+from controlplane.kernel.ports import SqlSession
+from controlplane.kernel.sql import identifier
+from controlplane.usecases.compiling.checks import CLEAR
+from controlplane.usecases.compiling.dataset import Governed
+from controlplane.usecases.model import Ports
+from controlplane.usecases.references import register_parents
+from controlplane.usecases.transforming import RAW
+from pii_policies.masking import mask_query
+from pii_policies.model import Technique
+from pii_policies.sealing import seal
+
+TYPED, FLAGGED, MASKED = "typed", "flagged", "masked"
+
+
+@dataclass(frozen=True)
+class Screened:
+    """A batch after screening and masking; the relation ``masked`` is registered in the session.
+
+    Attributes:
+        extras: columns beside the contract's that order or date the events.
+        kept: rows that leave the batch (quarantined or waiting).
+        leavers: originals of those rows, by row id, for ingestion's dead letters.
+    """
+
+    totals: Mapping[str, int]
+    results: tuple[CheckResult, ...]
+    kept: tuple[KeptRow, ...]
+    leavers: Mapping[str, Mapping[str, object]]
+    extras: tuple[str, ...]
+
+
+def screen(ports: Ports, governed: Governed, run: Run, raw: pa.Table, facts: Facts, session: SqlSession) -> Screened:
+    """Cast, judge and mask a batch.
+
+    Raises:
+        ConfigurationError: the batch lacks a column that its contract or write mode needs.
+    """
+    session.register(RAW, raw)
+    extras = _extras(governed, raw)
+    _register_typed(governed, raw, extras, session)
+    checks = [check for check in governed.checks if check.row_scope]
+    rules, broken = _rules(ports, governed, run, checks, raw, session)
+    _register_flagged(governed, run, rules, session)
+    totals, counts = screening.read_counts(
+        session.query(screening.count_query(FLAGGED, rules)), rules, sets_aside=governed.sets_aside
+    )
+    _register_masked(ports, governed, extras, rules, session)
+    kept, leavers = _kept_rows(ports, governed, run, rules, session)
+    results = tuple(
+        _result(check, counts.get(check.id), broken.get(check.id), facts, raw, governed)
+        for check in checks
+        if check.id in counts or check.id in broken
+    )
+    return Screened(totals, results, kept, leavers, extras)
+
+
+def _extras(governed: Governed, raw: pa.Table) -> tuple[str, ...]:
+    """Return the columns beside the contract's that the write mode needs; refuse a batch that lacks one it must have."""
+    mode = governed.spec.write_mode
+    needed = [field.name for field in governed.spec.fields if field.required and field.name in governed.clear_columns]
+    needed += [*mode.keys, *mode.order_by, *([mode.effective_at] if mode.effective_at else [])]
+    missing = [name for name in dict.fromkeys(needed) if name not in raw.schema.names]
+    if missing:
+        message = (
+            f"the rows for {governed.name} have no column {', '.join(missing)}, which its contract needs "
+            f"({governed.spec.place}); they have {', '.join(name for name in raw.schema.names if not name.startswith('__'))}"
+        )
+        raise ConfigurationError(message)
+    wanted = [*mode.order_by, *([mode.effective_at] if mode.effective_at else [])]
+    return tuple(name for name in dict.fromkeys(wanted) if name not in governed.clear_columns)
+
+
+def _register_typed(governed: Governed, raw: pa.Table, extras: Sequence[str], session: SqlSession) -> None:
+    casts = casting.plan_casts(raw.schema, list(governed.clear_columns.items()))
+    query = screening.typed_query(RAW, casts, extras, governed.spec.write_mode.delete_when)
+    session.register(TYPED, session.query(query))
+
+
+def _rules(
+    ports: Ports, governed: Governed, run: Run, checks: Sequence[Check], raw: pa.Table, session: SqlSession
+) -> tuple[Sequence[Rule], Mapping[str, str]]:
+    """Return the rules to flag rows by, and for each check that cannot be evaluated the reason why."""
+    parents = register_parents(ports, governed, run, checks, session)
+    casts = {cast.field: cast for cast in casting.plan_casts(raw.schema, list(governed.clear_columns.items()))}
+    rules, broken = [], {}
+    for check in checks:
+        if any(field not in governed.clear_columns for field in check.fields):
+            continue  # an interval column: the gate computes it, the audit judges it
+        if check.kind is CheckKind.CAST:
+            fails = casts[check.fields[0]].fails
+            predicate: str | None = identifier(casting_flag(check)) if fails else "FALSE"
+        else:
+            try:
+                predicate = failing_predicate(check, governed.clear_columns, parents)
+            except ConfigurationError as error:
+                broken[check.id] = str(error)
+                continue
+        if predicate is None:
+            broken[check.id] = f"{check.arguments.get('to')} is not available to compare with"
+            continue
+        rule = Rule(check.id, predicate, check.where, check.kind is CheckKind.REFERENCE, check.blocking)
+        problem = _unusable(rule, session)
+        if problem is None:
+            rules.append(rule)
+        else:
+            broken[check.id] = problem
+    return rules, broken
+
+
+def casting_flag(check: Check) -> str:
+    """Return the column that flags rows failing a cast check."""
+    return screening.cast_flag(check.fields[0])
+
+
+def _unusable(rule: Rule, session: SqlSession) -> str | None:
+    """Return why a rule's SQL cannot be bound to the batch, None if it can; costs no rows."""
+    where = f" AND ({rule.where})" if rule.where else ""
+    try:
+        session.query(f"SELECT ({rule.predicate}){where} FROM (SELECT * FROM {TYPED} LIMIT 0)")
+    except QueryFailedError as error:
+        return str(error)
+    return None
+
+
+def _register_flagged(governed: Governed, run: Run, rules: Sequence[Rule], session: SqlSession) -> None:
+    query = screening.flagged_query(
+        TYPED, rules, now=run.clock, lateness=governed.spec.lateness, sets_aside=governed.sets_aside
+    )
+    session.register(FLAGGED, session.query(query))
+
+
+def _register_masked(
+    ports: Ports, governed: Governed, extras: Sequence[str], rules: Sequence[Rule], session: SqlSession
+) -> None:
+    technical = [(ROW, "long"), (SINCE, "timestamptz"), (REENTERED, "boolean"), (screening.DELETED, "boolean"), (FATE, "string")]
+    flags = [(screening.flag(index), "boolean") for index in range(len(rules))]
+    columns = [*governed.clear_columns.items(), *((name, "string") for name in extras), *technical, *flags]
+    if not governed.masks:
+        session.register(MASKED, session.query(f"SELECT * FROM {FLAGGED}"))
+        return
+    query = mask_query(FLAGGED, columns, governed.masks, ports.tokens.master())
+    session.register(MASKED, session.query(query.sql, query.parameters))
+    texts = [
+        f"SELECT CAST({identifier(rule.field)} AS VARCHAR) AS value FROM {FLAGGED} WHERE {identifier(rule.field)} IS NOT NULL"
+        for rule in governed.masks
+        if rule.technique is Technique.TOKEN
+    ]
+    if texts:
+        session.register(CLEAR, session.query(f"SELECT DISTINCT value FROM ({' UNION ALL '.join(texts)})"))
+
+
+def key_expression(governed: Governed) -> str:
+    """Return the SQL text of a row's (masked) business key, as kept rows store it; NULL for a dataset without one."""
+    keys = governed.spec.write_mode.keys or governed.spec.primary_key
+    if not keys:
+        return "NULL"
+    return "concat_ws(chr(31), " + ", ".join(f"coalesce(CAST({identifier(key)} AS VARCHAR), '')" for key in keys) + ")"
+
+
+def order_values(governed: Governed, row: Mapping[str, object]) -> list[object]:
+    """Return a row's ordering values as plain data, comparable with those of another row of the dataset."""
+    return [plain(row.get(name)) for name in governed.spec.write_mode.order_by]
+
+
+def plain(value: object) -> object:
+    """Return a value as JSON has it: numbers, text, true, false and null; times in ISO 8601."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, bytes):
+        return value.hex()
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def _kept_rows(
+    ports: Ports, governed: Governed, run: Run, rules: Sequence[Rule], session: SqlSession
+) -> tuple[tuple[KeptRow, ...], Mapping[str, Mapping[str, object]]]:
+    kept = session.query(
+        f"SELECT *, {key_expression(governed)} AS __key FROM {MASKED} WHERE {FATE} <> '{screening.PASSING}' ORDER BY {ROW}"
+    ).to_pylist()
+    if not kept:
+        return (), {}
+    originals = session.query(
+        f"SELECT r.* FROM {RAW} AS r JOIN {FLAGGED} AS f USING ({ROW}) WHERE f.{FATE} <> '{screening.PASSING}' ORDER BY {ROW}"
+    ).to_pylist()
+    secret, rows, leavers = ports.seal.master(), [], {}
+    for masked, original in zip(kept, originals, strict=True):
+        clear = {name: value for name, value in original.items() if not name.startswith("__")}
+        row_id = _row_id(secret.secret, governed, clear)
+        shown = {name: plain(value) for name, value in masked.items() if not name.startswith("__")}
+        rows.append(
+            KeptRow(
+                row_id=row_id,
+                kind=KeptKind.WAITING if masked[FATE] == screening.WAITING else KeptKind.QUARANTINED,
+                key=str(masked["__key"] or ""),
+                reasons=screening.reasons_of(masked, rules),
+                masked=shown | {"__order": order_values(governed, masked)},
+                sealed=seal(clear, key=secret, row_id=row_id),
+                since=masked[SINCE],
+                run_id=run.run_id,
+            )
+        )
+        leavers[row_id] = clear
+    return tuple(rows), leavers
+
+
+def _row_id(secret: bytes, governed: Governed, clear: Mapping[str, object]) -> str:
+    """Return the same id for the same event of a dataset: a keyed digest, because a business key may be personal."""
+    mode = governed.spec.write_mode
+    names = [*(mode.keys or governed.spec.primary_key), *mode.order_by]
+    if not names or any(clear.get(name) is None for name in names):
+        names = sorted(clear)
+    text = json.dumps([governed.name, *([name, plain(clear.get(name))] for name in names)], ensure_ascii=True)
+    return hmac.new(secret, b"controlplane/row\0" + text.encode(), sha256).hexdigest()[:32]
+
+
+def _result(
+    check: Check, count: Count | None, problem: str | None, facts: Facts, raw: pa.Table, governed: Governed
+) -> CheckResult:
+    if count is None:
+        return judge(
+            check, Measurement(check.id, error=problem, evidence=Evidence.SCREENING), stage=Stage.SCREEN, facts=facts
+        )
+    leaves = governed.sets_aside and check.blocking
+    measured = Measurement(
+        check.id, Decimal(count.counted), rows_total=count.total, rows_failed=count.counted, evidence=Evidence.SCREENING
+    )
+    judged = judge(check, measured, stage=Stage.SCREEN, facts=facts, quarantined=count.counted if leaves else 0)
+    judged = replace(judged, measurement=replace(judged.measurement, rows_failed=count.failed))
+    if count.waiting or count.late:
+        hours = governed.spec.lateness.total_seconds() / 3600
+        reason = (
+            f"{count.waiting} of {count.total} rows wait for their parent in {check.arguments.get('to')} (for up to {hours:g} h); "
+            f"{count.late} waited too long and were set aside"
+        )
+        return replace(judged, reason=reason, quarantined=count.late)
+    if check.kind is CheckKind.CAST and judged.outcome is Outcome.FAILED:
+        why = casting.why_refused(raw.schema, check.fields[0], str(check.arguments["type"]))
+        return replace(judged, reason=f"{count.counted} of {count.total} rows have a {check.fields[0]} that {why}")
+    return judged

@@ -1,0 +1,286 @@
+"""The subset of Spark SQL that models are written in, and free SQL checks: parsed, checked, and rendered for an engine.
+
+One text per model: it is read as ``databricks`` (sqlglot reads casts of ``spark`` as TRY_CAST) and is what Spark runs; DuckDB
+runs its translation. See ``docs/adr/0002-one-sql-text.md``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import ErrorLevel, SqlglotError
+
+from controlplane.kernel.errors import ConfigurationError
+from controlplane.usecases.sql_allowed import ANONYMOUS, HINTS, RULES, STRUCTURE, Objection
+from controlplane.usecases.sql_steward import steward_objections
+from controlplane.usecases.sql_typing import Schemas, Typing, dataset_of, is_cte
+
+Engine: TypeAlias = Literal["duckdb", "spark"]
+
+_READ_AS: dict[Engine, str] = {"duckdb": "duckdb", "spark": "databricks"}
+_SUBSET = "the functions and constructs listed in docs/adr/0002-one-sql-text.md"
+_TABLE_NAME = re.compile(r"[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*")
+_FILE_SOURCES = frozenset(
+    {"csv", "json", "parquet", "orc", "text", "avro", "delta", "binaryfile", "image", "libsvm", "jdbc", "iceberg"}
+)
+_SELECT_PARTS = frozenset(
+    {"expressions", "from_", "joins", "where", "group", "having", "order", "distinct", "windows", "laterals", "with_"}
+)
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One thing a SELECT may not do.
+
+    Attributes:
+        line: from 1.
+        what: what is wrong; allowed: what may stand there instead.
+    """
+
+    file: str
+    line: int
+    what: str
+    allowed: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.what}; allowed: {self.allowed}"
+
+
+def check_select(sql: str, *, file: str, schemas: Schemas | None = None) -> list[Problem]:
+    """Return what keeps a text from being a model: one SELECT made only of what every engine answers alike.
+
+    Args:
+        sql: the model's text.
+        file: named in the problems.
+        schemas: dataset name to {column: canonical type}; a cast of something whose type is not known from it is refused.
+    """
+    try:
+        root = _only_query(sql, "databricks")
+    except _NotOneSelectError as error:
+        return [Problem(file, error.line, error.what, "exactly one SELECT")]
+    types = Typing(schemas or {})
+    found = {Problem(file, _line(node), *objection) for node, objection in _objections(root, types)}
+    return sorted(found)
+
+
+def tables_of(sql: str) -> set[str]:
+    """Return the datasets a model reads, as dotted lower-case names; CTEs are none.
+
+    Raises:
+        ConfigurationError: the text is not one SELECT.
+    """
+    return {dataset_of(table) for table in _parsed(sql).find_all(exp.Table) if not is_cte(table)}
+
+
+def to_engine(sql: str, dialect: Engine) -> str:
+    """Return a model's text as the engine runs it: unchanged for Spark, translated for DuckDB.
+
+    Raises:
+        ConfigurationError: the text is not one SELECT, or uses something that has no translation.
+    """
+    root = _parsed(sql)
+    if dialect == "spark":
+        return sql.strip().rstrip(";").rstrip()
+    try:
+        return root.transform(_for_duckdb).sql("duckdb", comments=False, unsupported_level=ErrorLevel.RAISE)
+    except SqlglotError as error:
+        message = f"the SELECT has no DuckDB translation: {_first_line(error)}; keep to {_SUBSET}"
+        raise ConfigurationError(message) from None
+
+
+def check_steward_query(sql: str, allowed_tables: Collection[str], dialect: Engine) -> list[Problem]:
+    """Return what keeps a free SQL check from running: it must be one read-only SELECT over allowed datasets.
+
+    The query is written in the engine's own dialect. Functions that reach files, the network, settings or other sessions are
+    refused; the engines are closed for them as well.
+    """
+    file = "query"
+    try:
+        root = _only_query(sql, _READ_AS[dialect])
+    except _NotOneSelectError as error:
+        return [Problem(file, error.line, error.what, "exactly one read-only SELECT")]
+    known = {name.lower() for name in allowed_tables}
+    found = {Problem(file, _line(node), *objection) for node, objection in steward_objections(root, known)}
+    return sorted(found)
+
+
+class _NotOneSelectError(Exception):
+    def __init__(self, what: str, line: int) -> None:
+        super().__init__(what)
+        self.what = what
+        self.line = line
+
+
+def _only_query(sql: str, dialect: str) -> exp.Query:
+    try:
+        parsed = sqlglot.parse(sql, read=dialect)
+    except SqlglotError as error:
+        errors = getattr(error, "errors", None) or [{}]
+        message = f"SQL that cannot be read: {_first_line(error)}"
+        raise _NotOneSelectError(message, errors[0].get("line") or 1) from None
+    statements = [each for each in parsed if each is not None and not isinstance(each, exp.Semicolon)]
+    if len(statements) != 1:
+        at = _line(statements[1]) if len(statements) > 1 else 1
+        message = f"{len(statements)} statements"
+        raise _NotOneSelectError(message, at)
+    root = statements[0]
+    if not isinstance(root, (exp.Select, exp.SetOperation, exp.Subquery)):
+        message = f"a statement that is no SELECT ({type(root).__name__.upper()})"
+        raise _NotOneSelectError(message, _line(root))
+    return root
+
+
+def _parsed(sql: str) -> exp.Query:
+    try:
+        return _only_query(sql, "databricks")
+    except _NotOneSelectError as error:
+        message = f"a model must be exactly one SELECT; line {error.line} has {error.what}"
+        raise ConfigurationError(message) from None
+
+
+def _objections(root: exp.Query, types: Typing) -> Iterator[tuple[exp.Expr, Objection]]:
+    for node in root.walk():
+        objection = _objection(node, root, types)
+        if objection is not None:
+            yield node, objection
+
+
+def _objection(node: exp.Expr, root: exp.Query, types: Typing) -> Objection | None:
+    checker = _SHAPES.get(type(node))
+    if checker is not None:
+        return checker(node, root)
+    rule = RULES.get(type(node))
+    if rule is not None:
+        return rule(node, types)
+    if isinstance(node, exp.Column):
+        return _column(node, types)
+    if type(node) in STRUCTURE or (isinstance(node, exp.Anonymous) and node.name.upper() in ANONYMOUS):
+        return None
+    name = node.name if isinstance(node, exp.Anonymous) else type(node).__name__
+    return Objection(f"{name.upper()} is not in the subset", HINTS.get(type(node), _SUBSET))
+
+
+def _column(node: exp.Column, types: Typing) -> Objection | None:
+    if node.text("db"):
+        return Objection("a column named with its schema", "an alias for the table, and alias.column")
+    if not node.table:
+        return None
+    columns = types.columns_of(node)
+    if columns is None or isinstance(node.this, exp.Star) or node.name in columns or node.name.lower() in columns:
+        return None
+    return Objection(f"a column {node.sql()} that its dataset does not have", ", ".join(columns))
+
+
+def _select(node: exp.Expr, _root: exp.Query) -> Objection | None:
+    for part, value in node.args.items():
+        if value and part not in _SELECT_PARTS:
+            inner = value[0] if isinstance(value, list) else value
+            hint = HINTS.get(type(inner), _SUBSET) if isinstance(inner, exp.Expr) else _SUBSET
+            return Objection(f"{part.strip('_').upper()} in a SELECT", hint)
+    return None
+
+
+def _set_operation(node: exp.Expr, _root: exp.Query) -> Objection | None:
+    plain = ("this", "expression", "distinct", "with_", "order")
+    odd = [part for part, value in node.args.items() if value and part not in plain]
+    return Objection(f"{odd[0].upper()} in a set operation", "UNION, UNION ALL, INTERSECT, EXCEPT") if odd else None
+
+
+def _table(node: exp.Expr, _root: exp.Query) -> Objection | None:
+    odd = [part for part, value in node.args.items() if value and part not in ("this", "db", "alias", "joins")]
+    if odd or not isinstance(node.this, exp.Identifier):
+        return Objection("a table function, version, sample or catalog in FROM", "layer.name, a CTE, a subquery or VALUES")
+    if is_cte(node):
+        return None
+    name = f"{node.text('db')}.{node.name}"
+    if _TABLE_NAME.fullmatch(name) is None or node.text("db") in _FILE_SOURCES:
+        return Objection(f"a table named {name.strip('.')}", "datasets as layer.name in lower case, and CTEs")
+    return None
+
+
+def _join(node: exp.Expr, _root: exp.Query) -> Objection | None:
+    odd = [part for part, value in node.args.items() if value and part not in ("this", "side", "kind", "on", "using")]
+    if odd:
+        allowed = "inner, left, right, full, cross, semi and anti joins with ON or USING"
+        return Objection(f"a join with {node.args[odd[0]]}", allowed)
+    return None
+
+
+def _star(node: exp.Expr, root: exp.Query) -> Objection | None:
+    if isinstance(node.parent, exp.Count):
+        return None
+    parent = node.parent.parent if isinstance(node.parent, exp.Column) else node.parent
+    if node.args.get("rename") or node.args.get("replace"):
+        return Objection("a renaming star", "columns one by one")
+    if parent in _outermost(root):
+        return Objection("a star in the outermost SELECT", "the columns one by one: an input may get another one")
+    return None
+
+
+def _outermost(query: exp.Expr) -> list[exp.Expr]:
+    if isinstance(query, exp.SetOperation):
+        return [*_outermost(query.this), *_outermost(query.expression)]
+    return _outermost(query.this) if isinstance(query, exp.Subquery) else [query]
+
+
+def _with(node: exp.Expr, _root: exp.Query) -> Objection | None:
+    if node.args.get("recursive"):
+        return Objection("a recursive CTE: Spark stops after 100 steps", "digits from VALUES, cross joined")
+    return None
+
+
+def _lateral(node: exp.Expr, _root: exp.Query) -> Objection | None:
+    if node.args.get("view") and isinstance(node.this, exp.Explode) and isinstance(node.this.this, exp.Array):
+        return None
+    return Objection("a LATERAL other than a view that explodes an array", "lateral view explode(array(a, b)) e as v")
+
+
+def _explode(node: exp.Expr, _root: exp.Query) -> Objection | None:
+    if isinstance(node.parent, exp.Lateral):
+        return None
+    return Objection("EXPLODE outside of a lateral view", "lateral view explode(array(a, b)) e as v")
+
+
+_SHAPES = {
+    exp.Select: _select,
+    exp.Union: _set_operation,
+    exp.Intersect: _set_operation,
+    exp.Except: _set_operation,
+    exp.Table: _table,
+    exp.Join: _join,
+    exp.Star: _star,
+    exp.With: _with,
+    exp.Lateral: _lateral,
+    exp.Explode: _explode,
+}
+
+
+def _for_duckdb(node: exp.Expr) -> exp.Expr:
+    """Replace what sqlglot renders to something that answers differently (each measured by ``bench/sql_parity.py``)."""
+    if isinstance(node, exp.JSONExtractScalar):
+        return exp.Anonymous(this="TRY", expressions=[node])  # malformed JSON is NULL to Spark
+    if isinstance(node, (exp.ArgMax, exp.ArgMin)):
+        name = "ARG_MAX_NULL" if isinstance(node, exp.ArgMax) else "ARG_MIN_NULL"
+        return exp.Anonymous(this=name, expressions=[node.this, node.expression])
+    if isinstance(node, exp.TimestampTrunc):
+        return exp.Cast(this=node, to=exp.DataType.build("timestamptz"))
+    if isinstance(node, exp.DayOfWeek):
+        return exp.Paren(this=exp.Add(this=node, expression=exp.Literal.number(1)))
+    return node
+
+
+def _line(node: exp.Expr) -> int:
+    """Return the line a construct starts on: its own, else that of the first thing inside it, else of what it stands in."""
+    lines = [each.meta["line"] for each in node.walk() if "line" in each.meta]
+    if lines:
+        return int(node.meta.get("line") or min(lines))
+    return _line(node.parent) if node.parent is not None else 1
+
+
+def _first_line(error: Exception) -> str:
+    return re.sub(r"\x1b\[[0-9;]*m", "", str(error)).split("\n")[0].rstrip(". ")

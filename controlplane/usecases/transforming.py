@@ -1,0 +1,173 @@
+"""Transform (step 2): one row per event from a run's pinned inputs, plus the kept rows that enter again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import pyarrow as pa
+import sqlglot
+from sqlglot import exp
+
+from controlplane.contracts.model import Mode
+from controlplane.gate.model import InputPin, InputRole, KeptRow, Run
+from controlplane.gate.screening import REENTERED, ROW, SINCE
+from controlplane.kernel.errors import SnapshotExpiredError, UnableToEvaluateError
+from controlplane.kernel.identity import DatasetId, SnapshotId
+from controlplane.kernel.ports import SqlSession
+from controlplane.kernel.types import arrow_type
+from controlplane.usecases.compiling.dataset import Governed
+from controlplane.usecases.ingesting import Ingested, ingest
+from controlplane.usecases.model import Pipeline, Ports
+from controlplane.usecases.sql_subset import to_engine
+from pii_policies.sealing import unseal
+
+RAW = "raw"
+
+
+@dataclass(frozen=True)
+class Offered:
+    """What a run has to judge.
+
+    Attributes:
+        raw: source-typed rows with the technical columns ``__row``, ``__since`` and ``__reentered``.
+        input_rows: rows read from inputs (0: nothing was new after all).
+        ingested: set for ingestion only.
+    """
+
+    raw: pa.Table
+    input_rows: int
+    ingested: Ingested | None = None
+    duplicates: int = 0
+
+
+def transform(
+    ports: Ports, governed: Governed, pipeline: Pipeline, run: Run, reentering: Sequence[KeptRow], session: SqlSession
+) -> Offered:
+    """Return the rows a pipeline's run offers to the gate.
+
+    Raises:
+        QueryFailedError: the SELECT fails on its inputs.
+        UnableToEvaluateError: an input can no longer be read as it was pinned.
+    """
+    if pipeline.topic is not None:
+        return _ingest(ports, governed, pipeline.topic, run)
+    selected, input_rows = _select(ports, governed, pipeline, run, session)
+    return Offered(with_technical_columns(ports, selected, run.clock, reentering), input_rows)
+
+
+def with_technical_columns(ports: Ports, rows: pa.Table, clock: datetime, reentering: Sequence[KeptRow]) -> pa.Table:
+    """Return ``rows`` and the originals of re-entering rows, numbered, with the time each was first seen."""
+    fresh = _number(rows, [clock] * rows.num_rows, start=0, reentered=False)
+    if not reentering:
+        return fresh
+    originals = [unseal(row.sealed, key=ports.seal.master(), row_id=row.row_id) for row in reentering]
+    again = _like(rows.schema, originals)
+    numbered = _number(again, [row.since for row in reentering], start=rows.num_rows, reentered=True)
+    return pa.concat_tables([fresh, numbered], promote_options="permissive")
+
+
+def _number(rows: pa.Table, since: Sequence[datetime], *, start: int, reentered: bool) -> pa.Table:
+    count = rows.num_rows
+    rows = rows.append_column(ROW, pa.array(range(start, start + count), pa.int64()))
+    rows = rows.append_column(SINCE, pa.array(since, pa.timestamp("us", tz="UTC")))
+    return rows.append_column(REENTERED, pa.array([reentered] * count, pa.bool_()))
+
+
+def _like(schema: pa.Schema, originals: Sequence[Mapping[str, object]]) -> pa.Table:
+    """Return kept originals in the columns of today's SELECT; a column whose type has changed since is offered as text."""
+    arrays, fields = [], []
+    for column in schema:
+        values = [original.get(column.name) for original in originals]
+        try:
+            array = pa.array(values, column.type)
+        except (pa.ArrowInvalid, pa.ArrowTypeError):
+            array = pa.array([None if value is None else str(value) for value in values], pa.large_string())
+        arrays.append(array)
+        fields.append(pa.field(column.name, array.type))
+    return pa.table(arrays, schema=pa.schema(fields))
+
+
+def _ingest(ports: Ports, governed: Governed, topic: str, run: Run) -> Offered:
+    ingested = ingest(ports, topic, run.plan.inputs, run.clock)
+    rows = ingested.table()
+    fresh = _without_known(ports, governed, run, rows)
+    raw = with_technical_columns(ports, fresh, run.clock, ())
+    return Offered(raw, ingested.read, ingested, rows.num_rows - fresh.num_rows + ingested.tombstones)
+
+
+def _without_known(ports: Ports, governed: Governed, run: Run, rows: pa.Table) -> pa.Table:
+    """Drop events whose (topic, partition, offset) came before, in this batch or in the table."""
+    identity = ["topic", "source_partition", "source_offset"]
+    if rows.num_rows == 0 or not set(identity) <= set(governed.columns):
+        return rows
+    keys = rows.select(identity)
+    files = ports.writer.files_of(governed.id, run.plan.base, keys.select(identity[1:]))
+    known = ports.reader.rows(governed.id, run.plan.base, columns=identity, files=files).read_all()
+    with ports.runners["duckdb"].session() as session:
+        session.register("batch", rows.append_column(ROW, pa.array(range(rows.num_rows), pa.int64())))
+        session.register("known", known)
+        kept = session.query(
+            f"SELECT {ROW} FROM batch AS b WHERE NOT EXISTS (SELECT 1 FROM known AS k WHERE k.topic = b.topic "
+            "AND k.source_partition = b.source_partition AND k.source_offset = b.source_offset) "
+            f"QUALIFY row_number() OVER (PARTITION BY topic, source_partition, source_offset ORDER BY {ROW}) = 1 "
+            f"ORDER BY {ROW}"
+        )
+    return rows.take(kept.column(ROW))
+
+
+def _select(
+    ports: Ports, governed: Governed, pipeline: Pipeline, run: Run, session: SqlSession
+) -> tuple[pa.Table, int]:
+    sql = str(pipeline.sql)
+    tree = sqlglot.parse_one(sql, read="databricks")
+    used = None if tree.find(exp.Star) else {column.name.lower() for column in tree.find_all(exp.Column)}
+    pins = {pin.name: pin for pin in run.plan.inputs}
+    read = {f"{table.db}.{table.name}" if table.db else table.name for table in tree.find_all(exp.Table)}
+    input_rows, relations = 0, {}
+    for name in [name for name in pipeline.inputs if name in read]:
+        rows = _input_rows(ports, governed, pins.get(name), name, used)
+        if pipeline.inputs[name] is not InputRole.REFERENCE:
+            input_rows += rows.num_rows
+        relations[name] = rows
+    runner = ports.runners[pipeline.engine]
+    text = to_engine(sql, runner.dialect)
+    if pipeline.engine == "duckdb":
+        return _query(session, relations, text), input_rows
+    with runner.session() as other:
+        return _query(other, relations, text), input_rows
+
+
+def _query(session: SqlSession, relations: Mapping[str, pa.Table], text: str) -> pa.Table:
+    for name, rows in relations.items():
+        session.register(name, rows)
+    return session.query(text)
+
+
+def _input_rows(ports: Ports, governed: Governed, pin: InputPin | None, name: str, used: set[str] | None) -> pa.Table:
+    """Return an input's pinned rows, in the columns the SELECT may name; an input without a snapshot is an empty table."""
+    known = ports.platform.governed(name).columns
+    columns = [column for column in known if used is None or column.lower() in used] or list(known)[:1]
+    if pin is None or pin.upto is None:
+        return pa.schema([(column, arrow_type(known[column])) for column in columns]).empty_table()
+    dataset = DatasetId(governed.id.namespace, name)
+    if pin.role is InputRole.NEW:
+        return _appended(ports, governed, dataset, pin, columns)
+    return ports.reader.rows(dataset, pin.upto, columns=columns).read_all()
+
+
+def _appended(
+    ports: Ports, governed: Governed, dataset: DatasetId, pin: InputPin, columns: Sequence[str]
+) -> pa.Table:
+    upto = SnapshotId(int(pin.upto or 0))
+    try:
+        return ports.reader.appended(dataset, pin.after, upto, columns)
+    except SnapshotExpiredError as error:
+        if governed.spec.write_mode.mode in {Mode.MERGE, Mode.SCD2}:
+            return ports.reader.rows(dataset, upto, columns=columns).read_all()  # reading all again is harmless here
+        message = (
+            f"{governed.name} cannot go on where it stopped in {dataset.name}: snapshot {pin.after} has expired there; "
+            f"raise controlplane.history of {dataset.name}, and rebuild {governed.name} from its beginning"
+        )
+        raise UnableToEvaluateError(message) from error

@@ -1,0 +1,205 @@
+"""Write (step 4): collapse what passed, by key, and put it on the run's audit branch as one snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+import pyarrow as pa
+
+from controlplane.contracts.model import Mode, WriteMode
+from controlplane.gate import collapsing, screening
+from controlplane.gate.collapsing import EXISTING, INCOMING, TOMBSTONES, Collapse
+from controlplane.gate.model import KeptKind, KeptRow, Run
+from controlplane.gate.properties import OPERATION, write_properties
+from controlplane.gate.screening import DELETED, ROW
+from controlplane.kernel.identity import SnapshotId
+from controlplane.kernel.ports import SqlSession
+from controlplane.kernel.sql import columns, identifier
+from controlplane.kernel.table import DataFile
+from controlplane.kernel.types import arrow_type, sql_type
+from controlplane.usecases.compiling.dataset import Governed
+from controlplane.usecases.model import Ports
+from controlplane.usecases.screening import MASKED, key_expression, order_values, plain
+from pii_policies.sealing import seal, unseal
+
+_FEW = 500
+
+
+@dataclass(frozen=True)
+class Written:
+    """What became of the passing rows.
+
+    Attributes:
+        snapshot_id: the run's snapshot on its branch.
+        winners: events that change the table; the other passing ones are superseded.
+        tombstones: to be remembered, so that a late older event does not bring a deleted row back.
+        superseded_rows: ids of kept rows that a newer passing row of their key replaces.
+        rows: rows handed to the writer (touched rows included).
+    """
+
+    snapshot_id: SnapshotId
+    winners: int
+    rows: int
+    tombstones: tuple[KeptRow, ...] = ()
+    superseded_rows: tuple[str, ...] = ()
+
+
+def write(  # noqa: PLR0913
+    ports: Ports,
+    governed: Governed,
+    run: Run,
+    kept: Sequence[KeptRow],
+    extras: Sequence[str],
+    session: SqlSession,
+    *,
+    published: SnapshotId | None = None,
+) -> Written:
+    """Write the passing rows of the session's ``masked`` relation; a run that has written before writes nothing again.
+
+    Args:
+        published: the run's snapshot if it is on main already.
+
+    Raises:
+        LostRaceError: the table kept moving under the write.
+    """
+    names = [name for name in governed.clear_columns if name in governed.columns]
+    passing = session.query(
+        f"SELECT {columns([*names, *extras, ROW, DELETED])} FROM {MASKED} WHERE {screening.FATE} = '{screening.PASSING}'"
+    )
+    session.register(INCOMING, passing)
+    mode = governed.spec.write_mode
+    if mode.mode in {Mode.MERGE, Mode.SCD2}:
+        return _collapse(ports, governed, run, kept, session, published)
+    rows = session.query(f"SELECT {columns(names)} FROM {INCOMING} WHERE NOT {DELETED} ORDER BY {ROW}")
+    replaced = ports.reader.snapshot(governed.id, run.plan.base).files if mode.mode is Mode.OVERWRITE else None
+    snapshot = published or _commit(ports, governed, run, rows, replaced)
+    return Written(snapshot, passing.num_rows, rows.num_rows)
+
+
+def _commit(ports: Ports, governed: Governed, run: Run, rows: pa.Table, replaces: Sequence[DataFile] | None) -> SnapshotId:
+    done = ports.writer.open_branch(governed.id, run.run_id, run.plan.base)
+    if done is not None:
+        return done
+    properties = write_properties(run.plan, run.clock) | {OPERATION: governed.spec.write_mode.mode.value}
+    return ports.writer.commit(governed.id, run.run_id, rows, replaces=replaces, properties=properties)
+
+
+def _collapse(
+    ports: Ports, governed: Governed, run: Run, kept: Sequence[KeptRow], session: SqlSession, published: SnapshotId | None
+) -> Written:
+    roles = _roles(governed)
+    key_types = {key: governed.columns[key] for key in roles.keys}
+    latest = session.query(collapsing.latest_query(roles) if roles.batch_order else collapsing.latest_by_arrival(roles.keys))
+    session.register("latest", latest)
+    files = ports.writer.files_of(governed.id, run.plan.base, session.query(f"SELECT DISTINCT {columns(key_types)} FROM latest"))
+    existing = ports.reader.rows(governed.id, run.plan.base, files=files).read_all()
+    session.register(EXISTING, existing)
+    session.register(TOMBSTONES, _tombstones(ports, governed, roles, session))
+    winners = session.query(collapsing.winners_query("latest", roles))
+    session.register("winners", winners)
+    merging = governed.spec.write_mode.mode is Mode.MERGE
+    query = collapsing.merged_query("winners", roles) if merging else collapsing.versions_query("winners", roles)
+    rows = session.query(query)
+    snapshot = published or _commit(ports, governed, run, rows, files)
+    return Written(
+        snapshot,
+        winners.num_rows,
+        rows.num_rows,
+        _deleted(ports, governed, run, roles, session),
+        _superseded(ports, governed, kept, session),
+    )
+
+
+def _roles(governed: Governed) -> Collapse:
+    mode: WriteMode = governed.spec.write_mode
+    return Collapse(
+        names=tuple(governed.columns),
+        keys=mode.keys,
+        order=tuple(name for name in mode.order_by if name in governed.columns),
+        batch_order=mode.order_by,
+        effective=mode.effective_at if mode.mode is Mode.SCD2 else None,
+        valid_from=mode.valid_from,
+        valid_to=mode.valid_to,
+        is_current=mode.is_current,
+    )
+
+
+def _tombstones(ports: Ports, governed: Governed, roles: Collapse, session: SqlSession) -> pa.Table:
+    """Return the remembered deletes of the batch's keys, typed as the table: keys, ordering, and when they took effect."""
+    keys = session.query(f"SELECT DISTINCT {key_expression(governed)} AS k FROM latest").column("k").to_pylist()
+    rows = ports.kept_rows.open(governed.id, KeptKind.TOMBSTONE, keys=keys if len(keys) <= _FEW else None)
+    secret = ports.seal.master()
+    originals = [unseal(row.sealed, key=secret, row_id=row.row_id) for _, row in rows]
+    names = {name: governed.columns[name] for name in dict.fromkeys([*roles.keys, *roles.order])}
+    fields = [pa.field(name, arrow_type(kind)) for name, kind in names.items()]
+    fields.append(pa.field("__effective", pa.timestamp("us", tz="UTC")))
+    return pa.Table.from_pylist([dict(original) for original in originals], schema=pa.schema(fields))
+
+
+def _deleted(ports: Ports, governed: Governed, run: Run, roles: Collapse, session: SqlSession) -> tuple[KeptRow, ...]:
+    """Return a tombstone for every delete that took effect; it keeps keys and ordering only, sealed like other kept rows."""
+    names = list(dict.fromkeys([*roles.keys, *roles.order]))
+    typed = ", ".join(f"CAST({identifier(name)} AS {sql_type(governed.columns[name])}) AS {identifier(name)}" for name in names)
+    effective = identifier(roles.effective) if roles.effective else "CAST(NULL AS TIMESTAMPTZ)"
+    rows = session.query(
+        f"SELECT {typed}, {effective} AS __effective, {key_expression(governed)} AS __key FROM winners WHERE {DELETED}"
+    ).to_pylist()
+    secret, stones = ports.seal.master(), []
+    for row in rows:
+        key = str(row.pop("__key"))
+        row_id = "t" + sha256("\0".join([governed.name, key, *map(str, order_values(governed, row))]).encode()).hexdigest()[:31]
+        shown: Mapping[str, object] = {name: plain(value) for name, value in row.items() if not name.startswith("__")}
+        stones.append(
+            KeptRow(
+                row_id=row_id,
+                kind=KeptKind.TOMBSTONE,
+                key=key,
+                reasons=(),
+                masked={**shown, "__order": order_values(governed, row)},
+                sealed=seal(row, key=secret, row_id=row_id),
+                since=run.clock,
+                run_id=run.run_id,
+            )
+        )
+    return tuple(stones)
+
+
+def _superseded(ports: Ports, governed: Governed, kept: Sequence[KeptRow], session: SqlSession) -> tuple[str, ...]:
+    """Return the ids of kept rows (older ones and this run's own) whose key a newer or equally new passing row now holds."""
+    mode = governed.spec.write_mode
+    remembers = mode.mode is Mode.SCD2  # a delete stays part of a key's history
+    opened = [row for _, row in ports.kept_rows.open(governed.id)]
+    candidates = [row for row in opened if not (remembers and row.kind is KeptKind.TOMBSTONE)] + list(kept)
+    if not candidates or not mode.order_by:
+        return ()
+    session.register("candidates", pa.table({"k": pa.array(sorted({row.key for row in candidates}), pa.large_string())}))
+    order = [name for name in mode.order_by if name in session.query("SELECT * FROM winners LIMIT 0").schema.names]
+    newest: dict[str, list[object]] = {}
+    for row in session.query(
+        f"SELECT {key_expression(governed)} AS __key, {columns(order)} FROM winners AS w "
+        f"WHERE EXISTS (SELECT 1 FROM candidates AS c WHERE c.k = {key_expression(governed)})"
+    ).to_pylist():
+        key = str(row["__key"])
+        newest[key] = max(newest.get(key, []), order_values(governed, row), key=_comparable)
+    return tuple(
+        row.row_id
+        for row in candidates
+        if row.key in newest and _comparable(_order_of(row)) < _comparable(newest[row.key])
+    )
+
+
+def _order_of(row: KeptRow) -> list[object]:
+    order = row.masked.get("__order")
+    return list(order) if isinstance(order, list) else []
+
+
+def _comparable(values: Sequence[object]) -> list[tuple[int, int | float, str]]:
+    """Return a sort key over plain values in which numbers compare as numbers and null is smallest."""
+    return [
+        (0, 0, "") if value is None
+        else (1, value, "") if isinstance(value, int | float)
+        else (2, 0, str(value))
+        for value in values
+    ]  # fmt: skip

@@ -1,0 +1,1 @@
+"""The reference e-commerce platform: a client of the control plane, and its demo."""

@@ -1,0 +1,101 @@
+"""What the two-day demo must find, number by number.
+
+The numbers describe the feed of ``build_window()`` (9 and 10 October 2017, default seed), counted by ``sources.facts``. They are
+written down here so that a change of the generator is seen; ``docs/demo.md`` shows the same numbers and says where they come from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from pipelines.sources.facts import SourceFacts, TopicFacts
+
+EXPECTED = SourceFacts(
+    topics={
+        "customers": TopicFacts(
+            lines=2381, snapshot=2301, inserts=24, updates=46, deletes=2, tombstones=2, redelivered=6, late=2
+        ),
+        "products": TopicFacts(
+            lines=92379, snapshot=92331, inserts=0, updates=40, deletes=2, tombstones=2, redelivered=4, late=0
+        ),
+        "orders": TopicFacts(
+            lines=2383, snapshot=0, inserts=871, updates=1494, deletes=4, tombstones=4, redelivered=10, late=12
+        ),
+        "order_items": TopicFacts(
+            lines=8444, snapshot=0, inserts=8404, updates=0, deletes=10, tombstones=10, redelivered=20, late=8
+        ),
+    },
+    unknown_products=27,
+    non_positive_quantity=54,
+    defective_lines=54,
+    invalid_email_events=13,
+    invalid_email_customers=7,
+    overtaken=10,
+    waiting_order_events=8,
+    waiting_lines=21,
+    orders={"cancelled": 14, "delivered": 36, "paid": 224, "placed": 21, "shipped": 572},
+    order_lines=8340,
+    customers=2323,
+    products=92329,
+    published_customers=2316,
+    customer_versions=2358,
+    amount=Decimal("25775.63"),
+    revenue=Decimal("25377.60"),
+)
+"""The facts of the demo's two days."""
+
+_TOPIC_COLUMNS = (
+    "lines",
+    "snapshot",
+    "inserts",
+    "updates",
+    "deletes",
+    "tombstones",
+    "redelivered",
+    "late",
+    "events",
+    "duplicates",
+)
+
+_MEANINGS = {
+    "unknown_products": "order lines of products that the catalogue does not have",
+    "non_positive_quantity": "order lines with a quantity of 0 or less",
+    "defective_lines": "order lines with at least one of these two defects",
+    "invalid_email_events": "events of customers with an invalid e-mail address",
+    "invalid_email_customers": "customers whose address is still invalid at the end",
+    "overtaken": "late events that a newer event of the same row overtook",
+    "waiting_order_events": "order events that are delivered before their customer can be published",
+    "waiting_lines": "order lines that are delivered before their order can be published",
+    "order_lines": "sound lines of the orders that exist at the end",
+    "customers": "customers that exist at the end",
+    "published_customers": "of these, with a valid e-mail address",
+    "customer_versions": "versions of customers with a valid e-mail address",
+    "products": "products that exist at the end",
+    "amount": "sum of the amounts of the orders that exist at the end",
+    "revenue": "the same without cancelled orders",
+}
+
+
+def topic_table(facts: SourceFacts) -> str:
+    """Return the Markdown table of the records of each topic, as ``docs/demo.md`` shows it."""
+    rows = [["table", *_TOPIC_COLUMNS]]
+    rows += [[table, *(str(getattr(topic, name)) for name in _TOPIC_COLUMNS)] for table, topic in facts.topics.items()]
+    return "\n".join(_lines(rows))
+
+
+def fact_table(facts: SourceFacts) -> str:
+    """Return the Markdown table of what is in the feed, as ``docs/demo.md`` shows it."""
+    rows = [["name", "what is counted", "expected"]]
+    rows += [[f"`{name}`", meaning, str(getattr(facts, name))] for name, meaning in _MEANINGS.items()]
+    rows += [
+        [f"`orders.{status}`", f"orders that are {status} at the end", str(count)] for status, count in facts.orders.items()
+    ]
+    return "\n".join(_lines(rows))
+
+
+def _lines(rows: list[list[str]]) -> Iterator[str]:
+    for number, row in enumerate(rows):
+        yield f"| {' | '.join(row)} |"
+        if number == 0:
+            yield "|" + "---|" * len(row)
