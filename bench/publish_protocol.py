@@ -39,7 +39,9 @@ ROWS = 5
 BAD_EVERY = 10
 NAMES = UUID("5b1c1c53-0c43-4a86-9c2b-3ef2a3f0c1aa")
 FOREIGN = 1000
-DEFINITION = TableDefinition((("writer", "int", True), ("batch", "long", True), ("item", "int", True), ("good", "boolean", True)))
+DEFINITION = TableDefinition(
+    (("writer", "int", True), ("batch", "long", True), ("item", "int", True), ("good", "boolean", True))
+)
 
 
 @dataclass(frozen=True)
@@ -325,9 +327,14 @@ def main() -> int:
         for mode in ("append", "overwrite"):
             for name, figures in (
                 ("race", race(Place(catalog, folder, f"bench.race_{mode}_{unique}"), mode, options.publishes)),
-                ("kill", kill(Place(catalog, folder, f"bench.kill_{mode}_{unique}"), mode, options.rounds, random.Random(options.seed))),
+                (
+                    "kill",
+                    kill(
+                        Place(catalog, folder, f"bench.kill_{mode}_{unique}"), mode, options.rounds, random.Random(options.seed)
+                    ),
+                ),
             ):
-                print(f"{name} {mode}: {figures}", flush=True)  # noqa: T201
+                print(f"{name} {mode}: {figures}", flush=True)
                 wrong += sum(int(str(figures[key])) for key in list(figures)[:5])
         return int(wrong > 0)
 

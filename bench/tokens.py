@@ -41,7 +41,7 @@ SEEDS = (
     "ไทย", "Việt", "Vie\u0323\u0302t", "jane.doe@example.com", " Jane.Doe@EXAMPLE.com ", "JANE.DOE@EXAMPLE.COM\n",
     "jane+tag@example.com", '"quoted"@example.com', "İ@EXAMPLE.COM", "+49 170 1234567", "(0170) 123-4567",
     "0170/1234567", "٠١٢٣٤٥٦٧٨٩", "۰۱۲۳", "०१२३", "０１２３", "𝟘𝟙𝟚", "²³¹", "½", "①②", "---", "n/a", "0", "00", "1e5",
-    "12\n34", "12\x0034", "a1b2c3", "１2３4", "O'Brien", '"', '\\', "\\x41", "\\u0041", "%_", "$1", "\\1", "?", "${x}",
+    "12\n34", "12\x0034", "a1b2c3", "１2３4", "O'Brien", '"', "\\", "\\x41", "\\u0041", "%_", "$1", "\\1", "?", "${x}",
     "NULL", '{"a": 1}', "<b>", "a,b;c", "\x7f", "\x01\x02\x1f", "\x1b[0m", "𝔄", "İı", "ĲSSEL", "ĳssel", "Œuvre", "Ĳ",
     "ŉ", "ǰ", "ΐ",
 )  # fmt: skip
@@ -96,7 +96,12 @@ CANDIDATES = (
         f"trim(translate(v, '{UPPER}', '{LOWER}'), {BLANKS})",
         f"btrim(translate(v, '{UPPER}', '{LOWER}'), {BLANKS})",
     ),
-    Candidate(r"digits by \d", lambda v: re.sub(r"\D", "", v), r"regexp_replace(v, '\D', '', 'g')", r"regexp_replace(v, '\\D', '')"),
+    Candidate(
+        r"digits by \d",
+        lambda v: re.sub(r"\D", "", v),
+        r"regexp_replace(v, '\D', '', 'g')",
+        r"regexp_replace(v, '\\D', '')",
+    ),
     Candidate(
         "digits by [^0-9]",
         lambda v: re.sub("[^0-9]", "", v),

@@ -10,16 +10,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from checks.aggregates import aggregate_text
-from checks.conditions import condition
 from checks.model import Check, CheckKind
-from checks.predicates import failing_predicate, field_of, key_pairs
-from checks.times import instant_text, latest_text
+from checks.sql.aggregates import aggregate_text
+from checks.sql.conditions import condition
+from checks.sql.predicates import failing_predicate, field_of
+from checks.sql.times import instant_text, latest_text
 from controlplane.kernel.errors import ConfigurationError
 from controlplane.kernel.sql import columns as column_list
 from controlplane.kernel.sql import identifier, relation
 
-__all__ = ["MOST_SEGMENTS", "Plan", "Probe", "Scan", "failing_predicate", "key_pairs", "plan_scans"]
+__all__ = ["MOST_SEGMENTS", "SEGMENT", "Plan", "Probe", "Scan", "Target", "failing_predicate", "plan_scans"]
 
 MOST_SEGMENTS = 1000
 """A ``segmentBy`` column with more values than this is refused: nobody reads a result per customer."""
@@ -123,7 +123,7 @@ def plan_scans(checks: Sequence[Check], target: Target) -> Plan:
             continue
         if expressions:
             probes.setdefault(check.segment_by, []).append(Probe(position, check, expressions))
-        if check.kind in _APART:
+        if check.kind in _APART or not expressions:
             apart.append(position)
     scans = tuple(Scan(target.relation, tuple(group), segment) for segment, group in probes.items())
     return Plan(scans, tuple(apart), refused)
@@ -140,9 +140,13 @@ def _refuse_unknown_columns(check: Check, target: Target) -> None:
     if missing:
         message = f"{check.dataset} has no column {', '.join(missing)}; it has {', '.join(target.columns) or 'none'}"
         raise ConfigurationError(message)
-    if check.segment_by is not None and check.kind in _APART:
+    if check.segment_by is not None and (check.kind in _APART or _by_heartbeat(check)):
         message = f"{check.id}: {check.kind.value} has no segmentBy; it answers for the whole dataset"
         raise ConfigurationError(message)
+
+
+def _by_heartbeat(check: Check) -> bool:
+    return check.kind is CheckKind.FRESHNESS and not check.fields and "field" not in check.arguments
 
 
 def _expressions(check: Check, target: Target) -> Mapping[str, str]:
@@ -204,7 +208,7 @@ def _aggregate_expressions(check: Check, target: Target) -> Mapping[str, str]:
 
 def _freshness_expressions(check: Check, target: Target) -> Mapping[str, str]:
     """The latest time as microseconds since 1970 (UTC), and how many rows lie in the future."""
-    if not check.fields and "field" not in check.arguments:
+    if _by_heartbeat(check):
         return {}
     name = field_of(check)
     canonical = target.columns.get(name, "unknown")

@@ -1,12 +1,13 @@
 """What the two-day demo must find, number by number.
 
-The numbers describe the feed of ``build_window()`` (9 and 10 October 2017, default seed), counted by ``sources.facts``. They are
-written down here so that a change of the generator is seen; ``docs/demo.md`` shows the same numbers and says where they come from.
+The numbers describe the feed of ``build_window()`` (9 and 10 October 2017, default seed), counted by ``sources.facts``. They
+are written down here so that a change of the generator is seen; ``docs/demo.md`` shows them and says where they come from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from decimal import Decimal
 
 from pipelines.sources.facts import SourceFacts, TopicFacts
@@ -99,3 +100,45 @@ def _lines(rows: list[list[str]]) -> Iterator[str]:
         yield f"| {' | '.join(row)} |"
         if number == 0:
             yield "|" + "---|" * len(row)
+
+
+def differences(facts: SourceFacts, balance: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """Return one sentence per number of the demo that is not as expected; none when all are.
+
+    Args:
+        facts: of the feed that was replayed.
+        balance: by dataset, the balances of all its runs added up (``offered``, ``passed``, ``quarantined`` ...).
+    """
+    found = [
+        f"the feed has {getattr(facts, part.name)} for {part.name}, expected are {getattr(EXPECTED, part.name)}"
+        for part in fields(SourceFacts)
+        if getattr(facts, part.name) != getattr(EXPECTED, part.name)
+    ]
+    for dataset, counts in expected_balance().items():
+        for name, count in counts.items():
+            actual = balance.get(dataset, {}).get(name, 0)
+            if actual != count:
+                found.append(f"{dataset} has {actual} rows {name.replace('_', '-')} in all of its runs, expected are {count}")
+    return found
+
+
+def expected_balance() -> dict[str, dict[str, int]]:
+    """Return, by dataset, what the runs of the whole demo add up to.
+
+    A row that waits does so for one step, so the sum of what waits is the number of rows that ever waited.
+    """
+    bronze = {
+        f"bronze.cdc_{table}": {
+            "offered": topic.lines,
+            "passed": topic.events,
+            "duplicates": topic.duplicates,
+            "dead_lettered": 0,
+        }
+        for table, topic in EXPECTED.topics.items()
+    }
+    return bronze | {
+        "silver.customers": {"quarantined": EXPECTED.invalid_email_events, "waiting": 0},
+        "silver.products": {"quarantined": 0, "waiting": 0},
+        "silver.orders": {"quarantined": 0, "waiting": EXPECTED.waiting_order_events},
+        "silver.order_items": {"quarantined": EXPECTED.defective_lines, "waiting": EXPECTED.waiting_lines},
+    }

@@ -37,6 +37,7 @@ with without zero
 )
 
 _TAIL = re.compile(r"\n\s*(?:LINE \d+:|== SQL|JVM stacktrace)|\s*Input: |[!.]?\s*Did you mean|\s*SQLSTATE: ")
+_ADVICE = re.compile(r"[.!] (?=[A-Z])")  # what follows the first sentence
 _WORD = re.compile(r"\w+|[^\w\s]")
 _KEPT_MARKS = frozenset("()[],.:=<>+-*/")
 _GAP = "…"
@@ -47,12 +48,13 @@ def redacted(message: str, identifiers: AbstractSet[str]) -> str:
     """Return an engine's message with every word dropped that might be a row's value.
 
     Args:
-        message: the engine's own words; an excerpt of the query behind them is dropped.
+        message: the engine's own words; advice and the excerpt of the query behind them are dropped.
         identifiers: lower-case names that may stand in the message (columns, relations, functions of the query).
     """
     head = _TAIL.split(message, maxsplit=1)[0]
     head = re.sub(r"'.*'", f" {_GAP} ", head, flags=re.DOTALL)
-    head = re.sub(r'"+([^"]*)"+', lambda quoted: quoted[1] if quoted[1].lower() in identifiers else f" {_GAP} ", head)
+    head = _ADVICE.split(head, maxsplit=1)[0]
+    head = re.sub(r'["`]+([^"`]*)["`]+', lambda quoted: quoted[1] if quoted[1].lower() in identifiers else f" {_GAP} ", head)
     kept: list[str] = []
     for word in _WORD.findall(head):
         known = word in _KEPT_MARKS or word.lower() in _TEMPLATE or word.lower() in identifiers

@@ -5,7 +5,6 @@ Format: Spark SQL 4.1, "ANSI Compliance" and "Runtime SQL Configuration". PySpar
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import pyarrow as pa
 import sqlglot
-from sqlglot import exp
+from sqlglot import TokenType, exp
 from sqlglot.errors import SqlglotError
 
 from controlplane.compute.arrow import canonical, materialised
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
 _LAUNCH = {
     "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.sql.catalogImplementation": "in-memory",
@@ -42,6 +42,10 @@ _SESSION = {
 
 # both print the failing value with the whole message to standard error
 _TALKING_LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
+
+
+# these run what the Java machine can reach; ``identifier('name')(...)`` would hide their names
+_CALLS_OUTSIDE = frozenset({"reflect", "try_reflect", "java_method", "identifier"})
 
 
 @dataclass
@@ -127,17 +131,17 @@ class SparkSqlSession(SqlSession):
             QueryTimedOutError: it took longer than the timeout.
             QueryFailedError: Spark refused or aborted it; the message holds no values.
         """
-        from py4j.protocol import Py4JError  # noqa: PLC0415 - heavy and optional
+        from py4j.protocol import Py4JError  # type: ignore[import-untyped]  # noqa: PLC0415 - heavy and optional
         from pyspark.errors import PySparkException  # noqa: PLC0415
 
-        text = over_views(sql, self._views)
+        text = over_views(_named_parameters(sql, len(parameters)), self._views)
+        arguments = {f"p{position}": value for position, value in enumerate(parameters)}
         late = threading.Event()
         timer = threading.Timer(self._timeout, self._interrupt, [late])
         timer.daemon = True
         timer.start()
         try:
-            frame = self._spark.sql(text, args=list(parameters)) if parameters else self._spark.sql(text)
-            return canonical(frame.toArrow())
+            return canonical(self._spark.sql(text, args=arguments).toArrow())
         except (PySparkException, Py4JError, pa.ArrowException, ValueError, TypeError) as error:
             failure: Exception = error
         finally:
@@ -172,28 +176,59 @@ def over_views(sql: str, views: Mapping[str, str]) -> str:
 
     Spark has no temporary views in schemas, so ``silver.orders`` becomes ``relation_0 AS orders``.
 
+    Args:
+        sql: the query.
+        views: registered name, in lower case, to view.
+
     Raises:
-        QueryFailedError: the text is not exactly one SELECT.
+        QueryFailedError: the text is not exactly one SELECT, or it calls code outside of Spark.
     """
-    try:
-        parsed = [each for each in sqlglot.parse(sql, read="databricks") if each is not None]
-    except SqlglotError:
-        parsed = []
-    if len(parsed) != 1 or not isinstance(parsed[0], (exp.Query, exp.Subquery)) or parsed[0].find(exp.QueryTransform):
-        message = "a session runs exactly one SELECT at a time; send statements one by one and change nothing with them"
-        raise QueryFailedError(message)
+    root = _only_select(sql)
     edits: list[tuple[int, int, str]] = []
-    for table in parsed[0].find_all(exp.Table):
+    for table in root.find_all(exp.Table):
         view = views.get(dataset_of(table))
         if view is not None and not is_cte(table):
             first = table.args.get("db") or table.this
             alias = "" if table.alias else f" AS {table.this.sql('databricks')}"
             edits.append((first.meta["start"], table.this.meta["end"] + 1, view + alias))
-    for column in parsed[0].find_all(exp.Column):
-        if column.args.get("db") is not None:
-            edits.append((column.args["db"].meta["start"], column.args["table"].meta["start"], ""))
+    qualified = [column.args for column in root.find_all(exp.Column) if column.args.get("db") is not None]
+    edits.extend((parts["db"].meta["start"], parts["table"].meta["start"], "") for parts in qualified)
     for start, end, replacement in sorted(edits, reverse=True):
         sql = sql[:start] + replacement + sql[end:]
+    return sql
+
+
+def _only_select(sql: str) -> exp.Expr:
+    try:
+        parsed = [each for each in sqlglot.parse(sql, read="databricks") if each is not None]
+    except SqlglotError:
+        parsed = []
+    if len(parsed) != 1 or not isinstance(parsed[0], exp.Query):
+        message = "a session runs exactly one SELECT at a time; send statements one by one and change nothing with them"
+        raise QueryFailedError(message)
+    called = {function.name.lower() for function in parsed[0].find_all(exp.Anonymous)}
+    if parsed[0].find(exp.QueryTransform) is not None or called & _CALLS_OUTSIDE:
+        message = "a query may not call code outside of Spark; use Spark's own functions"
+        raise QueryFailedError(message)
+    return parsed[0]
+
+
+def _named_parameters(sql: str, count: int) -> str:
+    """Return a query with ``:p0``, ``:p1`` ... for its ``?``: Spark 4.1 mixes up five and more positional ones (SPARK-58341).
+
+    Raises:
+        QueryFailedError: there are more or fewer marks than parameters.
+    """
+    try:
+        tokens = sqlglot.tokenize(sql, read="databricks")
+    except SqlglotError:
+        tokens = []
+    marks = [token.start for token in tokens if token.token_type == TokenType.PLACEHOLDER]
+    if len(marks) != count:
+        message = f"the query has {len(marks)} parameter marks and {count} parameters; give one for each"
+        raise QueryFailedError(message)
+    for position in reversed(range(count)):
+        sql = f"{sql[: marks[position]]} :p{position} {sql[marks[position] + 1 :]}"
     return sql
 
 

@@ -13,8 +13,8 @@ from sqlglot import exp
 
 from controlplane.kernel.problems import shown
 
-_FORBIDDEN_IN_CONDITION = (exp.Query, exp.AggFunc, exp.Window, exp.Alias, exp.Command)
-_PLACEHOLDER = re.compile(r"\$?\{(object|property|table|column)\}")
+_NO_CONDITION = (exp.Query, exp.AggFunc, exp.Window, exp.Alias, exp.Command)
+_PLACEHOLDER = re.compile(r"\{(object|property|field)\}")
 _DIALECT = "duckdb"
 
 _PARTITION = re.compile(r"(?:(?P<transform>[a-z]+)\s*\(\s*(?:(?P<width>[0-9]+)\s*,\s*)?)?(?P<field>\w+)\s*(?P<close>\))?")
@@ -47,15 +47,43 @@ def condition_columns(text: str) -> tuple[str, ...]:
     """
     select = _parsed(f"SELECT 1 WHERE ({text})", text)
     where = select.args.get("where") if isinstance(select, exp.Select) else None
-    parsed = where.this if where else None
-    others = [name for name, part in select.args.items() if part] if isinstance(select, exp.Select) else []
-    if not isinstance(parsed, exp.Paren) or others != ["expressions", "where"] or parsed.find(*_FORBIDDEN_IN_CONDITION):
+    condition = where.this if where else None
+    if not isinstance(condition, exp.Paren) or _clauses(select) != ["expressions", "where"] or condition.find(*_NO_CONDITION):
         message = f"{shown(text)} is not a condition on one row; write one such as status = 'paid', without SELECT or aggregates"
         raise ValueError(message)
-    columns = list(parsed.find_all(exp.Column))
+    return _columns(condition, text)
+
+
+@lru_cache(maxsize=1024)
+def expression_columns(text: str, *, aggregate: bool) -> tuple[str, ...]:
+    """Return the columns that an SQL expression names, in order.
+
+    Args:
+        aggregate: whether it must aggregate (``sum(amount)``) or must not.
+
+    Raises:
+        ValueError: the text is no such expression; the message says why.
+    """
+    select = _parsed(f"SELECT ({text})", text)
+    shape = isinstance(select, exp.Select) and _clauses(select) == ["expressions"] and len(select.expressions) == 1
+    found = select.expressions[0] if isinstance(select, exp.Select) and shape else None
+    fits = found is not None and not found.find(exp.Query, exp.Window, exp.Alias)
+    if not isinstance(found, exp.Paren) or not fits or bool(found.find(exp.AggFunc)) != aggregate:
+        example = "an aggregate such as sum(amount) or count(*)" if aggregate else "an expression such as order_date"
+        message = f"{shown(text)} is not {example}"
+        raise ValueError(message)
+    return _columns(found, text)
+
+
+def _clauses(select: object) -> list[str]:
+    return [name for name, part in select.args.items() if part] if isinstance(select, exp.Select) else []
+
+
+def _columns(expression: exp.Expression, text: str) -> tuple[str, ...]:
+    columns = list(expression.find_all(exp.Column))
     for column in columns:
         if column.table:
-            message = f"{shown(text)} names a table ({column.sql()}); a condition names columns alone"
+            message = f"{shown(text)} names a table ({column.sql()}); name columns alone"
             raise ValueError(message)
     return tuple(dict.fromkeys(column.name for column in columns))
 
@@ -101,7 +129,7 @@ def check_pattern(pattern: str) -> None:
         message = f"{shown(pattern)} is not a regular expression: {error}"
         raise ValueError(message) from None
     try:
-        pc.match_substring_regex(pa.array([""]), pattern)
+        pc.match_substring_regex(pa.nulls(0, pa.string()), pattern)  # compiles it; pa.array would import pandas
     except pa.ArrowInvalid as error:
         reason = str(error).removeprefix("Invalid regular expression: ")
         message = f"{shown(pattern)} is not understood by the engines (RE2): {reason}; look-around and backreferences are not allowed"

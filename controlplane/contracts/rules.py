@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from controlplane.contracts.arguments import read_arguments
-from controlplane.contracts.expressions import check_cron, check_query, condition_columns
-from controlplane.contracts.model import Allowance, FieldSpec, QualityRule, Tolerance
+from controlplane.contracts.arguments import misfit, read_arguments
+from controlplane.contracts.expressions import check_cron, check_query
+from controlplane.contracts.handling import read_handling
+from controlplane.contracts.model import FieldSpec, QualityRule
 from controlplane.contracts.properties import Properties, PropertyIndex, nearly_ours
 from controlplane.contracts.scope import Scope, place
 from controlplane.contracts.vocabulary import (
@@ -25,8 +26,6 @@ from controlplane.contracts.vocabulary import (
     OPERATORS,
     OURS,
     PREFIX,
-    ROW_SCOPE,
-    ROWS_OR_PERCENT,
     UNITS,
 )
 from controlplane.kernel.outcome import Dimension, Severity
@@ -35,10 +34,13 @@ from controlplane.kernel.reading import Section, exact
 
 _ENGINE = PREFIX.rstrip(".")
 _ID = re.compile("[A-Za-z0-9_-]+")
+ENUM = "enum"
+"""Id of the rule that a property's list of values implies."""
+
 _TAKEN = frozenset({"schema", "primary_key"})
 _TAKEN_OF_A_FIELD = frozenset({
     "type", "required", "unique", "masked_format", "leak", "pattern", "minimum", "maximum", "exclusiveMinimum",
-    "exclusiveMaximum", "minLength", "maxLength",
+    "exclusiveMaximum", "minLength", "maxLength", ENUM,
 })  # fmt: skip
 _PERCENT = Decimal(100)
 
@@ -73,6 +75,20 @@ def read_rules(entries: object, path: Steps, scope: Scope, field: FieldSpec | No
                 taken = {rule.id for rule in rules}
                 rules.extend(_rule(parts, scope, field, index.of(at), taken))
     return tuple(rules)
+
+
+def enum_rule(listed_values: object, path: Steps, scope: Scope, canonical: str) -> tuple[QualityRule, ...]:
+    """Return the rule that 3.2's ``enum`` of a property implies: no value but the listed ones."""
+    entries = listed_values if isinstance(listed_values, list) else []
+    values = [entry["value"] for entry in entries if isinstance(entry, dict) and "value" in entry]
+    for position, value in enumerate(values):
+        why = misfit(value, canonical)
+        if why:
+            scope.doubt((*path, position), why)
+    if not values:
+        return ()
+    arguments = {"validValues": values}
+    return (QualityRule(id=ENUM, kind="invalidValues", place=place(scope.issues, path), arguments=arguments, dimension=Dimension.CONFORMITY),)
 
 
 def _parts(entry: Mapping[str, object], path: Steps, scope: Scope) -> _Parts | None:
@@ -127,7 +143,7 @@ def _rule(
     if threshold is None:
         return
     severity = _word(parts, scope, "severity", Severity) or Severity.ERROR
-    how = _How(ours, parts, severity, scope, field)
+    how = read_handling(ours, parts.kind, severity, scope, scope.mode)
     yield QualityRule(
         id=_id(parts, scope, field, taken),
         kind=parts.kind,

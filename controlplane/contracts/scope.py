@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from controlplane.contracts.expressions import condition_columns
-from controlplane.contracts.model import Place
+from controlplane.contracts.model import Mode, Place
 from controlplane.kernel.problems import Steps, nearest, shown, unknown
 from controlplane.kernel.reading import Issues, Section
 
@@ -20,11 +20,15 @@ class Scope:
             foreign contract it is a warning where the standard leaves it open.
         columns: names of the dataset's fields (column names and, where they differ, names in the contract), folded to
             lower case, to the column's name.
+        types: column to canonical type.
+        mode: how the dataset is written.
     """
 
     issues: Issues
     governed: bool
     columns: Mapping[str, str] = field(default_factory=dict)
+    types: Mapping[str, str] = field(default_factory=dict)
+    mode: Mode = Mode.APPEND
 
     def doubt(self, path: Steps, message: str) -> None:
         """Note what the standard allows but we do not: a problem in our contracts, a warning in foreign ones."""

@@ -46,16 +46,10 @@ PROFILES: Final = ("none", "ascii-lower-trim", "digits")
 DIRECT_CATEGORIES: Final = frozenset({
     "email", "phone", "person_name", "first_name", "last_name", "address", "street", "ip", "ip_address", "mac_address",
     "iban", "bank_account", "credit_card", "national_id", "tax_id", "passport", "driver_license", "ssn", "username",
-    "password", "secret", "photo", "biometric", "geo_location", "url", "free_text",
+    "password", "secret", "photo", "biometric", "geo_location",
 })  # fmt: skip
-"""What names a person by itself."""
-
-OTHER_CATEGORIES: Final = frozenset({
-    "customer_id", "user_id", "account_id", "subject_id", "device_id", "cookie_id", "session_id", "order_id", "payment_id",
-    "birth_date", "age", "gender", "postcode", "city", "region", "country", "nationality", "occupation", "income", "household",
-    "education", "marital_status", "none",
-})  # fmt: skip
-"""What tells of a person only together with something else, or of nobody."""
+"""What names a person by itself, whatever else is declared. Other categories count as direct until they are declared as
+``subjectKey`` or ``quasiIdentifier``."""
 
 LIBRARY: Final = ("nullValues", "missingValues", "invalidValues", "duplicateValues", "rowCount")
 OURS: Final = ("freshness", "volumeChange", "reference", "reconciliation", "aggregate")
@@ -75,7 +69,6 @@ OPERATORS: Final = (
 BETWEEN: Final = ("mustBeBetween", "mustNotBeBetween")
 
 ROWS_OR_PERCENT: Final = ("rows", "percent")
-SECONDS: Final = ("s", "second", "seconds", "m", "min", "minute", "minutes", "h", "hour", "hours", "d", "day", "days")
 UNITS: Final[dict[str, tuple[str, ...]]] = {
     "nullValues": ROWS_OR_PERCENT,
     "missingValues": ROWS_OR_PERCENT,
@@ -83,20 +76,21 @@ UNITS: Final[dict[str, tuple[str, ...]]] = {
     "duplicateValues": ROWS_OR_PERCENT,
     "reference": ROWS_OR_PERCENT,
     "rowCount": ("rows",),
-    "volumeChange": ("percent",),
-    "freshness": SECONDS,
+    "volumeChange": ("percent", "rows"),
+    "freshness": ("s", "min", "h", "d"),
 }
 """Units by kind, the default first; for other kinds the unit is a free word that is only shown."""
 
 BOUNDS: Final = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 LENGTHS: Final = ("minLength", "maxLength")
-FORMATS: Final = ("email", "uuid", "ipv4", "ipv6", "uri", "hostname", "date", "date-time", "time")
+FORMATS: Final = ("email", "uuid", "uri", "hostname", "ipv4", "ipv6", "date", "date-time")
 
 PERIODS: Final = ("P1D",)
 LIKE: Final = ("weekday", "day")
-AGAINST: Final = ("median", "mean", "previous")
+AGAINST: Final = ("median", "mean")
 FRESH_AGAINST: Final = ("now", "heartbeat")
-FUNCTIONS: Final = ("sum", "avg", "min", "max", "count", "countDistinct")
+FUNCTIONS: Final = ("sum", "avg", "min", "max", "stddev", "median", "quantile")
+OF_NUMBERS: Final = frozenset({"sum", "avg", "stddev", "median", "quantile"})
 
 SPANS: Final = ("latency", "freshness", "retention", "frequency", "timeToDetect", "timeToNotify", "timeToRepair")
 """SLA properties whose value is a length of time."""

@@ -150,7 +150,7 @@ class RunJournal(Protocol):
         ...
 
     def consumed_files(self, dataset: DatasetId, topic: str) -> Collection[tuple[str, str]]:
-        """Return (name, sha256) of landing files that published runs of the dataset consumed."""
+        """Return (``topic/file``, sha256) of landing files that published runs of the dataset consumed."""
         ...
 
     def runs(self, dataset: DatasetId | None = None, *, state: RunState | None = None, limit: int = 100) -> Sequence[Run]:
@@ -198,6 +198,14 @@ class KeptRows(Protocol):
 
     def reentering(self, dataset: DatasetId) -> Sequence[KeptRow]:
         """Return waiting rows and quarantined rows marked for retry, with their sealed originals."""
+        ...
+
+    def count_open(self, dataset: DatasetId) -> Mapping[KeptKind, int]:
+        """Return how many rows of each kind are open (every kind is present)."""
+        ...
+
+    def expire(self, dataset: DatasetId, before: datetime) -> int:
+        """Close rows first seen before a time as expired and delete files nobody needs; return how many were closed."""
         ...
 
     def mark_retry(self, dataset: DatasetId, row_ids: Sequence[str] | None) -> int:

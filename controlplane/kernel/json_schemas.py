@@ -1,7 +1,8 @@
 """JSON Schema (drafts 2019-09 and 2020-12) with the errors as sentences that name the key, what is wrong and what is allowed.
 
-``$ref`` and ``unevaluatedProperties`` are evaluated here because the library's general way costs twice the time. Where a
-branch of an ``allOf`` fails, its keys still count as evaluated: the branch's own error is reported, not its echo.
+The keywords that take most of the library's time are evaluated here: what is plainly right is passed over without a
+validator of its own, and only what may be wrong is left to the library. Where a branch of an ``allOf`` fails, its keys still
+count as evaluated: the branch's own error is reported, not its echo.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ _KINDS = {
     "null": "empty",
 }
 
+_PYTHON: dict[str, type | tuple[type, ...]] = {"string": str, "array": list, "object": dict}
+_SAYS_NOTHING = frozenset({"type", "title", "description", "examples", "default", "deprecated", "$comment"})
+
 _LIMITS = {
     "minimum": "must be at least {}",
     "maximum": "must be at most {}",
@@ -49,7 +53,14 @@ class JsonSchema:
     def __init__(self, schema: _Schema) -> None:
         self._schema = schema
         self._targets: dict[str, Any] = {}
-        keywords = {"$ref": self._follow, "unevaluatedProperties": self._unevaluated, "additionalProperties": self._additional}
+        self._kinds: dict[int, type | tuple[type, ...] | None] = {}
+        keywords = {
+            "$ref": self._follow,
+            "properties": self._properties,
+            "if": self._if,
+            "unevaluatedProperties": self._unevaluated,
+            "additionalProperties": self._additional,
+        }
         self._validator = validators.extend(validators.validator_for(schema), keywords)(schema)
 
     def errors(self, data: object) -> list[tuple[Steps, str]]:
@@ -72,6 +83,26 @@ class JsonSchema:
     def _follow(self, validator: Any, reference: str, instance: object, _: _Schema) -> Iterator[ValidationError]:
         errors: Iterator[ValidationError] = validator.descend(instance, self._target(reference))
         return errors
+
+    def _properties(self, validator: Any, properties: _Schema, instance: object, _: _Schema) -> Iterator[ValidationError]:
+        for key, value in instance.items() if isinstance(instance, dict) else ():
+            schema = properties.get(key, True)
+            if schema is not True and not self._plainly_right(value, schema):
+                yield from validator.descend(value, schema, path=key, schema_path=key)
+
+    def _plainly_right(self, value: object, schema: Any) -> bool:
+        """Return whether a schema asks for nothing but a kind of value, and this is one."""
+        number = id(schema)
+        if number not in self._kinds:
+            plain = isinstance(schema, dict) and schema.keys() <= _SAYS_NOTHING and isinstance(schema.get("type"), str)
+            self._kinds[number] = _PYTHON.get(schema["type"]) if plain else None
+        kind = self._kinds[number]
+        return kind is not None and isinstance(value, kind)
+
+    def _if(self, validator: Any, condition: Any, instance: object, schema: _Schema) -> Iterator[ValidationError]:
+        branch = "then" if _holds(validator, condition, instance) else "else"
+        if branch in schema:
+            yield from validator.descend(instance, schema[branch], schema_path=branch)
 
     def _additional(self, validator: Any, rest: Any, instance: object, schema: _Schema) -> Iterator[ValidationError]:
         if isinstance(instance, dict):
@@ -112,7 +143,7 @@ class JsonSchema:
         # Where none fits, that is the error; the keys that all of them name are not reported as unknown on top of it.
         yield from [branch for branch in branches if validator.evolve(schema=branch).is_valid(instance)] or branches
         if "if" in schema:
-            holds = validator.evolve(schema=schema["if"]).is_valid(instance)
+            holds = _holds(validator, schema["if"], instance)
             if holds:
                 yield schema["if"]
             branch = schema.get("then" if holds else "else")
@@ -156,6 +187,24 @@ class JsonSchema:
         if isinstance(branch, dict) and "$ref" in branch:
             return self._resolved(self._target(branch["$ref"]))
         return branch if isinstance(branch, dict) else {}
+
+
+def _holds(validator: Any, condition: Any, instance: object) -> bool:
+    """Return whether a condition holds; the usual one, a key with a constant value, is decided on the spot."""
+    if isinstance(condition, dict) and isinstance(instance, dict):
+        if condition.keys() == {"anyOf"}:
+            return any(_holds(validator, each, instance) for each in condition["anyOf"])
+        required, properties = condition.get("required", []), condition.get("properties", {})
+        if condition.keys() <= {"required", "properties"} and all(each.keys() == {"const"} for each in properties.values()):
+            return all(key in instance for key in required) and all(
+                _same(instance[key], each["const"]) for key, each in properties.items() if key in instance
+            )
+    return bool(validator.evolve(schema=condition).is_valid(instance))
+
+
+def _same(value: object, constant: object) -> bool:
+    """Return whether two JSON values are equal; true is not 1."""
+    return value == constant and isinstance(value, bool) == isinstance(constant, bool)
 
 
 def _leaves(error: ValidationError) -> Iterator[ValidationError]:

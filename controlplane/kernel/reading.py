@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from controlplane.kernel.documents import Document
 from controlplane.kernel.durations import parse_duration
@@ -198,6 +199,16 @@ def duplicates(names: Collection[str]) -> tuple[str, ...]:
     for name in names:
         seen[name] = seen.get(name, 0) + 1
     return tuple(name for name, count in seen.items() if count > 1)
+
+
+def known_zone(name: str) -> str:
+    """Return the name of an IANA time zone as it is. Raises ``ValueError`` where it is none."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        message = f"{shown(name)} is not a time zone; write an IANA name such as Europe/Berlin"
+        raise ValueError(message) from None
+    return name
 
 
 def _day(text: str) -> date:

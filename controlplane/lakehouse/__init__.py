@@ -1,1 +1,1 @@
-"""Adapters to an Iceberg lakehouse: reading, writing and keeping tables, and the landing zone. The only importer of pyiceberg."""
+"""Adapters to an Iceberg lakehouse: reading, writing, keeping tables; the landing zone. Only it imports pyiceberg."""

@@ -8,31 +8,28 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from pyiceberg.exceptions import CommitFailedException
-from pyiceberg.table import Transaction
+from pyiceberg.table import Table, Transaction
+from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.table.refs import SnapshotRefType
 from pyiceberg.table.update import (
     AssertRefSnapshotId,
     AssertTableUUID,
     RemoveSnapshotRefUpdate,
     SetSnapshotRefUpdate,
-    update_table_metadata,
+    TableRequirement,
+    TableUpdate,
+    _apply_table_update,
+    _TableMetadataUpdateContext,
 )
 
 from controlplane.kernel.errors import LostRaceError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from pyiceberg.table import Table
-    from pyiceberg.table.metadata import TableMetadata
-    from pyiceberg.table.update import TableRequirement, TableUpdate
-
-    from controlplane.kernel.identity import DatasetId
-    from controlplane.lakehouse.catalog import IcebergCatalog
+from controlplane.kernel.identity import DatasetId
+from controlplane.lakehouse.catalog import IcebergCatalog
 
 _ATTEMPTS = 40
 _FIRST_WAIT = 0.005
@@ -47,7 +44,7 @@ class OneAttempt(Transaction):
     """A pyiceberg transaction that commits at most once, on all of its requirements.
 
     pyiceberg's own keeps one requirement per kind: of a commit that moves main and removes a branch only the first ref is
-    asserted. It also computes (and copies) the whole metadata at every look.
+    asserted. It also copies the whole metadata, all snapshots, at every look; here it is computed once per change.
     """
 
     def __init__(self, table: Table) -> None:
@@ -58,7 +55,10 @@ class OneAttempt(Transaction):
     def table_metadata(self) -> TableMetadata:
         """The table as it will be with what is staged so far."""
         if self._computed is None or self._computed[0] is not self._updates:
-            metadata = update_table_metadata(self._table.metadata, self._updates) if self._updates else self._table.metadata
+            context = _TableMetadataUpdateContext()
+            metadata = self._table.metadata
+            for update in self._updates:
+                metadata = _apply_table_update(update, metadata, context)
             self._computed = (self._updates, metadata)
         return self._computed[1]
 
@@ -90,14 +90,19 @@ class OneAttempt(Transaction):
 def set_branch(branch: str, *, expected: int | None, to: int) -> tuple[tuple[TableUpdate, ...], tuple[TableRequirement, ...]]:
     """Return the update that points a branch to a snapshot, and that it must be at ``expected`` (None: not exist) before."""
     return (
-        (SetSnapshotRefUpdate(ref_name=branch, type=SnapshotRefType.BRANCH, snapshot_id=to),),
-        (AssertRefSnapshotId(ref=branch, snapshot_id=expected),),
+        (SetSnapshotRefUpdate.model_validate({"ref-name": branch, "type": SnapshotRefType.BRANCH, "snapshot-id": to}),),
+        (unmoved(branch, expected),),
     )
 
 
 def remove_branch(branch: str, *, expected: int) -> tuple[tuple[TableUpdate, ...], tuple[TableRequirement, ...]]:
     """Return the update that removes a branch, and that it must be at ``expected`` before."""
-    return (RemoveSnapshotRefUpdate(ref_name=branch),), (AssertRefSnapshotId(ref=branch, snapshot_id=expected),)
+    return (RemoveSnapshotRefUpdate.model_validate({"ref-name": branch}),), (unmoved(branch, expected),)
+
+
+def unmoved(ref: str, expected: int | None) -> AssertRefSnapshotId:
+    """Return the requirement that a branch or tag is where it was seen (None: that it does not exist)."""
+    return AssertRefSnapshotId.model_validate({"ref": ref, "snapshot-id": expected})
 
 
 def _subject(requirement: TableRequirement) -> tuple[type, str | None]:
@@ -143,5 +148,7 @@ def attempt(catalog: IcebergCatalog, dataset: DatasetId, action: Callable[[Table
             if not str(error).startswith(_STALE_SEQUENCE):
                 raise
             overtaken = error
-    message = f"{dataset.name} is written by others all the time, {_ATTEMPTS} commits were refused; run again when it is quieter"
+    message = (
+        f"{dataset.name} is written by others all the time, {_ATTEMPTS} commits were refused; run again when it is quieter"
+    )
     raise LostRaceError(message) from overtaken

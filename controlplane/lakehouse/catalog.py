@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
 
-from pyiceberg.catalog import load_catalog
+from pyiceberg.catalog import Catalog, load_catalog
 from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError, RESTError
+from pyiceberg.table import Table
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError, SQLAlchemyError
 
 from controlplane.kernel.errors import CatalogUnavailableError, ConfigurationError, DatasetUnknownError
+from controlplane.kernel.identity import DatasetId
 from controlplane.lakehouse.fileio import SharedFileIO
 from controlplane.lakehouse.sqlcatalog import RememberingSqlCatalog
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from pyiceberg.catalog import Catalog
-    from pyiceberg.table import Table
-
-    from controlplane.kernel.identity import DatasetId
 
 _FILE_IO = f"{SharedFileIO.__module__}.{SharedFileIO.__name__}"
 
@@ -40,9 +34,7 @@ class IcebergCatalog:
     Nothing connects before the first table is asked for.
     """
 
-    def __init__(
-        self, *, name: str, kind: str, uri: str, warehouse: str, properties: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, *, name: str, kind: str, uri: str, warehouse: str, properties: Mapping[str, str] | None = None) -> None:
         """Remember how to open the catalog.
 
         Args:

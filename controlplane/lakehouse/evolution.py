@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from pyiceberg.exceptions import NamespaceAlreadyExistsError, TableAlreadyExistsError
+from pyiceberg.table import Table
+from pyiceberg.types import NestedField
 
+from controlplane.gate.model import TableDefinition
 from controlplane.kernel.errors import ConfigurationError
-from controlplane.kernel.table import Field
+from controlplane.kernel.identity import DatasetId
+from controlplane.kernel.table import Field, TableSchema
 from controlplane.lakehouse.attempts import OneAttempt
-from controlplane.lakehouse.catalog import identifier
+from controlplane.lakehouse.catalog import IcebergCatalog, identifier
 from controlplane.lakehouse.schemas import (
     FIELDS_PROPERTY,
     METRICS_PREFIX,
@@ -23,17 +28,6 @@ from controlplane.lakehouse.schemas import (
     table_properties,
     table_schema,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from pyiceberg.table import Table
-    from pyiceberg.types import NestedField
-
-    from controlplane.gate.model import TableDefinition
-    from controlplane.kernel.identity import DatasetId
-    from controlplane.kernel.table import TableSchema
-    from controlplane.lakehouse.catalog import IcebergCatalog
 
 
 @dataclass(frozen=True)
@@ -70,14 +64,10 @@ def create(catalog: IcebergCatalog, dataset: DatasetId, definition: TableDefinit
     name = identifier(dataset)
     with catalog.reported(dataset.name):
         if not connected.namespace_exists(name[:-1]):
-            try:
+            with suppress(NamespaceAlreadyExistsError):
                 connected.create_namespace(name[:-1])
-            except NamespaceAlreadyExistsError:
-                pass
-        try:
+        with suppress(TableAlreadyExistsError):
             connected.create_table(name, schema, partition_spec=spec, properties=properties)
-        except TableAlreadyExistsError:
-            pass
 
 
 def recorded_schema(table: Table) -> TableSchema | None:
@@ -195,4 +185,4 @@ def _partition_difference(table: Table, definition: TableDefinition) -> Iterator
     wanted = partition_texts(partition_spec(definition.partition, schema), schema)
     present = partition_texts(table.spec(), table.schema())
     if wanted != present:
-        yield f"the table is partitioned by {', '.join(present) or 'nothing'}, the contract says {', '.join(wanted) or 'nothing'}"
+        yield f"it is partitioned by {', '.join(present) or 'nothing'}, the contract says {', '.join(wanted) or 'nothing'}"

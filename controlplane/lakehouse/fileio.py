@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from threading import Lock
-from typing import TYPE_CHECKING
 
+from pyarrow.fs import FileSystem
 from pyiceberg.io.pyarrow import PyArrowFileIO
-
-if TYPE_CHECKING:
-    from pyarrow.fs import FileSystem
 
 _LOCK = Lock()
 _OPEN: dict[tuple[object, ...], FileSystem] = {}

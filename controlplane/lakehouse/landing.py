@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING
 
-from pyarrow.fs import FileSelector, FileType
+from pyarrow.fs import FileInfo, FileSelector, FileSystem, FileType
 
 from controlplane.gate.model import LandingFile
 from controlplane.gate.ports import LandingZone
 from controlplane.kernel.errors import ConfigurationError, UnavailableError
 from controlplane.lakehouse.storage import filesystem
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from pyarrow.fs import FileInfo, FileSystem
 
 MANIFEST_NAME = "_manifest.json"
 
@@ -55,7 +50,7 @@ class FolderLandingZone(LandingZone):
         files, root = self._opened()
         folder = f"{root}/{topic}"
         try:
-            if isinstance_local(root) and files.get_file_info(root).type is not FileType.Directory:
+            if _is_on_disk(root) and files.get_file_info(root).type is not FileType.Directory:
                 raise FileNotFoundError(root)
             found = files.get_file_info(FileSelector(folder, recursive=True, allow_not_found=True))
             named = sorted((info.path[len(folder) + 1 :], info) for info in found if info.type is FileType.File)
@@ -73,7 +68,7 @@ class FolderLandingZone(LandingZone):
         try:
             return _bytes(files, f"{root}/{topic}/{name}")
         except OSError as error:
-            raise self._unavailable(f"{topic}/{name}", error) from error
+            raise self._unavailable(topic, error, name) from error
 
     def watermark(self, topic: str) -> datetime | None:
         """Return until when the source says everything is delivered; None when there is no manifest or it does not say.
@@ -89,7 +84,7 @@ class FolderLandingZone(LandingZone):
                 return None
             content = _bytes(files, path)
         except OSError as error:
-            raise self._unavailable(f"{topic}/{MANIFEST_NAME}", error) from error
+            raise self._unavailable(topic, error, MANIFEST_NAME) from error
         return _watermark(content, f"{self._uri}/{topic}/{MANIFEST_NAME}")
 
     def _opened(self) -> tuple[FileSystem, str]:
@@ -107,15 +102,15 @@ class FolderLandingZone(LandingZone):
             self._digests[info.path] = (info.size, info.mtime_ns, digest)
         return LandingFile(name, digest, len(content))
 
-    def _unavailable(self, what: str, error: OSError) -> UnavailableError:
+    def _unavailable(self, topic: str, error: OSError, name: str = "") -> UnavailableError:
         message = (
-            f"landing zone {self._uri} does not give {what} ({_first_line(error)}); check that the folder exists and "
+            f"landing zone {self._uri} does not give {topic}/{name} ({_first_line(error)}); check that the folder exists and "
             "can be read, and the address `landing` in controlplane.yaml"
         )
         return UnavailableError(message)
 
 
-def isinstance_local(root: str) -> bool:
+def _is_on_disk(root: str) -> bool:
     """Return whether a path inside a file system is one of the machine's disk (object stores have no leading slash)."""
     return root.startswith("/")
 

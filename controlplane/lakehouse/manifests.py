@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING
 
-from pyiceberg.manifest import DataFileContent, ManifestContent, ManifestEntryStatus
+from pyiceberg.io import FileIO
+from pyiceberg.manifest import DataFile as ManifestDataFile
+from pyiceberg.manifest import DataFileContent, ManifestContent, ManifestEntry, ManifestEntryStatus, ManifestFile
+from pyiceberg.table import Table
 from pyiceberg.table.delete_file_index import DeleteFileIndex
+from pyiceberg.table.snapshots import Snapshot as IcebergSnapshot
+from pyiceberg.types import PrimitiveType
 
 from controlplane.kernel.table import DataFile
 from controlplane.lakehouse.schemas import primitive_types, schema_at
 from controlplane.lakehouse.statistics import FileStats
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-    from pyiceberg.io import FileIO
-    from pyiceberg.manifest import DataFile as ManifestDataFile
-    from pyiceberg.manifest import ManifestEntry, ManifestFile
-    from pyiceberg.table import Table
-    from pyiceberg.table.snapshots import Snapshot as IcebergSnapshot
-    from pyiceberg.types import PrimitiveType
 
 _KEPT_ENTRIES = 20_000
 
@@ -75,9 +70,7 @@ def live_files(table: Table, snapshot: IcebergSnapshot, store: ManifestStore) ->
     deletes: list[ManifestEntry] = []
     for manifest in snapshot.manifests(table.io):
         chosen = data if manifest.content == ManifestContent.DATA else deletes
-        chosen.extend(
-            entry for entry in store.entries(table.io, manifest) if entry.status != ManifestEntryStatus.DELETED
-        )
+        chosen.extend(entry for entry in store.entries(table.io, manifest) if entry.status != ManifestEntryStatus.DELETED)
     if not deletes:
         return tuple(LiveFile(entry, ()) for entry in data)
     index = _DeleteIndex(deletes)

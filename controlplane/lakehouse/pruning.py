@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from pyiceberg.manifest import DataFile as ManifestDataFile
+from pyiceberg.partitioning import PartitionSpec
+from pyiceberg.schema import Schema
+from pyiceberg.table import Table
 from pyiceberg.transforms import UnknownTransform, VoidTransform
-from pyiceberg.types import PrimitiveType
+from pyiceberg.types import NestedField, PrimitiveType
 
 from controlplane.kernel.types import arrow_type
+from controlplane.lakehouse.manifests import LiveFile
 from controlplane.lakehouse.statistics import bound
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from pyiceberg.manifest import DataFile as ManifestDataFile
-    from pyiceberg.partitioning import PartitionSpec
-    from pyiceberg.schema import Schema
-    from pyiceberg.table import Table
-    from pyiceberg.types import NestedField
-
-    from controlplane.lakehouse.manifests import LiveFile
 
 
 def may_hold(table: Table, files: Iterable[LiveFile], keys: pa.Table) -> tuple[LiveFile, ...]:
@@ -135,5 +129,3 @@ def _stored(values: pa.ChunkedArray | pa.Array) -> Sequence[object]:
 def _plain(value: object) -> object:
     """Return a value that compares and hashes alike whether it comes from Arrow or from a manifest."""
     return bytes(value) if isinstance(value, (bytearray, memoryview)) else value
-
-

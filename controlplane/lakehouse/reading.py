@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
+from pyiceberg.table import Table
+from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.table.snapshots import Operation
+from pyiceberg.table.snapshots import Snapshot as IcebergSnapshot
 
+from controlplane.gate.properties import OPERATION, PUBLISHED_AT, REWRITE
 from controlplane.kernel.errors import DatasetUnknownError, NotAppendOnlyError, SnapshotExpiredError
-from controlplane.kernel.identity import SnapshotId
+from controlplane.kernel.identity import DatasetId, SnapshotId
 from controlplane.kernel.ports import TableReader
 from controlplane.kernel.table import DataFile, Snapshot
+from controlplane.lakehouse.catalog import IcebergCatalog
 from controlplane.lakehouse.manifests import ManifestStore, added_files, described, live_files
 from controlplane.lakehouse.scans import projection, scanned
 from controlplane.lakehouse.schemas import schema_at, table_schema
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from pyiceberg.table import Table
-    from pyiceberg.table.metadata import TableMetadata
-    from pyiceberg.table.snapshots import Snapshot as IcebergSnapshot
-
-    from controlplane.kernel.identity import DatasetId
-    from controlplane.lakehouse.catalog import IcebergCatalog
-
-RUN_ID = "controlplane.run-id"
-PUBLISHED_AT = "controlplane.published-at"
-OPERATION = "controlplane.operation"
-REWRITE = "rewrite"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -44,8 +34,8 @@ class LazySnapshot(Snapshot):
         """Forget the placeholder, so that the first access loads."""
         self.__dict__.pop("files")
 
-    @cached_property
-    def files(self) -> tuple[DataFile, ...]:  # type: ignore[override]
+    @cached_property  # type: ignore[misc]  # a dataclass field that is loaded late
+    def files(self) -> tuple[DataFile, ...]:
         """Live data files; read from the manifests at first access."""
         return self.load()
 
@@ -217,11 +207,9 @@ def kernel_snapshot(metadata: TableMetadata, snapshot: IcebergSnapshot) -> Snaps
     )
 
 
-def _steps(
-    metadata: TableMetadata, dataset: DatasetId, after: SnapshotId, last: IcebergSnapshot
-) -> Sequence[IcebergSnapshot]:
+def _steps(metadata: TableMetadata, dataset: DatasetId, after: SnapshotId, last: IcebergSnapshot) -> Sequence[IcebergSnapshot]:
     """Return the appends after ``after`` up to ``last``, oldest first."""
-    steps = []
+    steps: list[IcebergSnapshot] = []
     for snapshot in ancestors(metadata, last):
         if snapshot.snapshot_id == after:
             return steps[::-1]
@@ -241,5 +229,3 @@ def _steps(
         "new since it cannot be told; keep more `history`, or plan from the beginning"
     )
     raise SnapshotExpiredError(message)
-
-

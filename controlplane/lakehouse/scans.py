@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterator, Sequence
 
 import pyarrow as pa
 from pyiceberg.exceptions import ResolveError
 from pyiceberg.expressions import AlwaysTrue
 from pyiceberg.io.pyarrow import ArrowScan
+from pyiceberg.manifest import DataFile as ManifestDataFile
 from pyiceberg.manifest import DataFileContent
 from pyiceberg.schema import Schema
-from pyiceberg.table import FileScanTask
+from pyiceberg.table import FileScanTask, Table
+from pyiceberg.table.snapshots import Snapshot as IcebergSnapshot
 
 from controlplane.kernel.errors import CatalogUnavailableError, UnableToEvaluateError
+from controlplane.kernel.identity import DatasetId
 from controlplane.lakehouse.schemas import arrow_schema, schema_at
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
-
-    from pyiceberg.manifest import DataFile as ManifestDataFile
-    from pyiceberg.table import Table
-    from pyiceberg.table.snapshots import Snapshot as IcebergSnapshot
-
-    from controlplane.kernel.identity import DatasetId
 
 
 def projection(table: Table, dataset: DatasetId, snapshot: IcebergSnapshot, columns: Sequence[str] | None) -> Schema:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 from pyiceberg.io.pyarrow import schema_to_pyarrow
 from pyiceberg.partitioning import PARTITION_FIELD_ID_START, PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
+from pyiceberg.table.metadata import TableMetadata
+from pyiceberg.table.snapshots import Snapshot as IcebergSnapshot
 from pyiceberg.transforms import IdentityTransform, VoidTransform, parse_transform
 from pyiceberg.types import (
     BinaryType,
@@ -28,17 +30,10 @@ from pyiceberg.types import (
     TimeType,
 )
 
+from controlplane.gate.model import TableDefinition
 from controlplane.kernel.errors import ConfigurationError
 from controlplane.kernel.table import Field, TableSchema
 from controlplane.kernel.types import arrow_type
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from pyiceberg.table.metadata import TableMetadata
-    from pyiceberg.table.snapshots import Snapshot as IcebergSnapshot
-
-    from controlplane.gate.model import TableDefinition
 
 FIELDS_PROPERTY = "controlplane.fields"
 METRICS_PREFIX = "write.metadata.metrics.column."
@@ -88,9 +83,12 @@ def partition_spec(texts: Sequence[str], schema: Schema) -> PartitionSpec:
     Raises:
         ConfigurationError: a transform is unknown, names no field of the table, or does not suit the field's type.
     """
-    fields = (
-        _partition_field(text, schema, field_id) for field_id, text in enumerate(texts, start=PARTITION_FIELD_ID_START)
-    )
+    fields = [_partition_field(text, schema, field_id) for field_id, text in enumerate(texts, start=PARTITION_FIELD_ID_START)]
+    sources = [one.source_id for one in fields]
+    twice = [text for text, source in zip(texts, sources, strict=True) if sources.count(source) > 1]
+    if twice:
+        message = f"partition has two transforms of one field ({' and '.join(twice)}), which cannot be written; keep one of them"
+        raise ConfigurationError(message)
     return PartitionSpec(*fields)
 
 
@@ -113,7 +111,9 @@ def _partition_field(text: str, schema: Schema, field_id: int) -> PartitionField
         raise ConfigurationError(message)
     source = schema.find_field(column)
     if not transform.can_transform(source.field_type):
-        message = f"partition {text!r} does not suit field {column!r} of type {source.field_type}; use another transform or field"
+        message = (
+            f"partition {text!r} does not suit field {column!r} of type {source.field_type}; use another transform or field"
+        )
         raise ConfigurationError(message)
     return PartitionField(source_id=source.field_id, field_id=field_id, transform=transform, name=name)
 

@@ -6,26 +6,20 @@ manifests in an overwrite. The one here drops manifests without live files and m
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
 
 import pyarrow as pa
 from pyiceberg.io.pyarrow import _dataframe_to_data_files, schema_to_pyarrow
-from pyiceberg.manifest import ManifestContent
+from pyiceberg.manifest import DataFile as ManifestDataFile
+from pyiceberg.manifest import ManifestContent, ManifestFile
+from pyiceberg.schema import Schema
+from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Operation
-from pyiceberg.table.update.snapshot import _ManifestMergeManager, _OverwriteFiles
+from pyiceberg.table.update.snapshot import _ManifestMergeManager, _MergeAppendFiles, _OverwriteFiles
 
 from controlplane.kernel.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from pyiceberg.manifest import DataFile as ManifestDataFile
-    from pyiceberg.manifest import ManifestFile
-    from pyiceberg.schema import Schema
-    from pyiceberg.table import Table
-
-    from controlplane.kernel.identity import DatasetId
-    from controlplane.lakehouse.attempts import OneAttempt
+from controlplane.kernel.identity import DatasetId
+from controlplane.lakehouse.attempts import OneAttempt
 
 _MERGED_BYTES = 8 * 1024 * 1024
 _MERGED_COUNT = 16
@@ -42,7 +36,7 @@ class LeanOverwrite(_OverwriteFiles):
         ]
         data = [manifest for manifest in alive if manifest.content == ManifestContent.DATA]
         deletes = [manifest for manifest in alive if manifest.content == ManifestContent.DELETES]
-        merging: _ManifestMergeManager[LeanOverwrite] = _ManifestMergeManager(
+        merging: _ManifestMergeManager[_OverwriteFiles] = _ManifestMergeManager(
             target_size_bytes=_MERGED_BYTES, min_count_to_merge=_MERGED_COUNT, merge_enabled=True, snapshot_producer=self
         )
         return merging.merge_manifests(data) + deletes
@@ -62,6 +56,7 @@ def add_snapshot(
         ValidationException: a removed file is not live on the branch.
     """
     gone = tuple(removed)
+    producer: LeanOverwrite | _MergeAppendFiles
     if gone:
         producer = LeanOverwrite(
             operation=Operation.OVERWRITE,
@@ -102,7 +97,9 @@ def fitted(rows: pa.Table, schema: Schema, dataset: DatasetId) -> pa.Table:
     target = schema_to_pyarrow(schema)
     extra = [name for name in rows.column_names if name not in schema.column_names]
     if extra:
-        message = f"rows for {dataset} have column {extra[0]!r}, which the table does not; it has {', '.join(schema.column_names)}"
+        message = (
+            f"rows for {dataset} have column {extra[0]!r}, which the table does not; it has {', '.join(schema.column_names)}"
+        )
         raise ConfigurationError(message)
     columns = [_column(rows, field, dataset) for field in target]
     return pa.Table.from_arrays(columns, schema=target)
@@ -120,6 +117,8 @@ def _column(rows: pa.Table, field: pa.Field, dataset: DatasetId) -> pa.ChunkedAr
             message = f"column {field.name!r} for {dataset} comes as {values.type}, and not every value fits {field.type}"
             raise ConfigurationError(message) from None
     if not field.nullable and values.null_count:
-        message = f"column {field.name!r} of {dataset} is required, but {values.null_count} of {rows.num_rows} rows have no value"
+        message = (
+            f"column {field.name!r} of {dataset} is required, but {values.null_count} of {rows.num_rows} rows have no value"
+        )
         raise ConfigurationError(message)
     return values

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from struct import error as StructError  # noqa: N812 -- the standard library's exception has a lower-case name
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
 from pyiceberg.conversions import from_bytes
+from pyiceberg.manifest import DataFile as ManifestDataFile
 from pyiceberg.types import (
     BinaryType,
     BooleanType,
@@ -30,8 +31,7 @@ from pyiceberg.types import (
 
 from controlplane.kernel.table import FieldStats
 
-if TYPE_CHECKING:
-    from pyiceberg.manifest import DataFile as ManifestDataFile
+Value = TypeVar("Value")
 
 _SHORT_BYTES = 4
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 -- Iceberg's timestamp without zone
@@ -98,7 +98,7 @@ def bound(kind: PrimitiveType, raw: bytes | None) -> object | None:
         return None
 
 
-def _of(values: Mapping[int, object] | None, field_id: int) -> object | None:
+def _of(values: Mapping[int, Value] | None, field_id: int) -> Value | None:
     return None if values is None else values.get(field_id)
 
 
@@ -131,5 +131,3 @@ def _python_value(kind: PrimitiveType, value: object) -> object:
     if isinstance(kind, TimeType):
         return (_EPOCH + timedelta(microseconds=value)).time()
     return value
-
-

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
+from pyarrow import NativeFile
 from pyarrow.fs import FileSystem, LocalFileSystem, S3FileSystem
 
 from controlplane.kernel.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from pyarrow import NativeFile
 
 _S3_TEXT = {
     "s3.endpoint": "endpoint_override",
@@ -28,7 +25,7 @@ _S3_SECONDS = {"s3.connect-timeout": "connect_timeout", "s3.request-timeout": "r
 _S3_FLAGS = {"s3.force-virtual-addressing": "force_virtual_addressing", "s3.anonymous": "anonymous"}
 
 
-class FolderFileSystem(LocalFileSystem):
+class FolderFileSystem(LocalFileSystem):  # type: ignore[misc]  # pyarrow has no types
     """The machine's disk, where writing a file makes the folders above it (as object stores behave)."""
 
     def open_output_stream(self, path: str, *args: Any, **kwargs: Any) -> NativeFile:

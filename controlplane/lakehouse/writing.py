@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
+import pyarrow as pa
+from pyiceberg.manifest import DataFile as ManifestDataFile
+from pyiceberg.table import Table
+from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.table.refs import MAIN_BRANCH
 from pyiceberg.table.snapshots import Operation
+from pyiceberg.table.snapshots import Snapshot as IcebergSnapshot
 
+from controlplane.gate.model import TableDefinition
 from controlplane.gate.ports import TableWriter
+from controlplane.gate.properties import RUN_ID
 from controlplane.kernel.errors import DatasetUnknownError, LostRaceError, NotAppendOnlyError
-from controlplane.kernel.identity import SnapshotId
+from controlplane.kernel.identity import DatasetId, RunId, SnapshotId
+from controlplane.kernel.table import DataFile, TableSchema
 from controlplane.lakehouse.attempts import OneAttempt, attempt, remove_branch, set_branch
+from controlplane.lakehouse.catalog import IcebergCatalog
 from controlplane.lakehouse.evolution import create, evolve, recorded_schema
 from controlplane.lakehouse.manifests import ManifestStore, added_files, described, live_files
 from controlplane.lakehouse.pruning import may_hold
-from controlplane.lakehouse.reading import RUN_ID, ancestors, find, summary_of
+from controlplane.lakehouse.reading import ancestors, find, summary_of
 from controlplane.lakehouse.snapshots import add_snapshot, write_data_files
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    import pyarrow as pa
-    from pyiceberg.manifest import DataFile as ManifestDataFile
-    from pyiceberg.table import Table
-    from pyiceberg.table.metadata import TableMetadata
-    from pyiceberg.table.snapshots import Snapshot as IcebergSnapshot
-
-    from controlplane.gate.model import TableDefinition
-    from controlplane.kernel.identity import DatasetId, RunId
-    from controlplane.kernel.table import DataFile, TableSchema
-    from controlplane.lakehouse.catalog import IcebergCatalog
 
 BRANCH_PREFIX = "cp_"
 _SOURCE = "source-snapshot-id"
@@ -168,7 +163,7 @@ class IcebergWriter(TableWriter):
                 own = find(metadata, dataset, audited)
                 if head is not None and not _contains(metadata, own, head.snapshot_id):
                     message = (
-                        f"{dataset} has moved to snapshot {head.snapshot_id}, which audited snapshot {audited} does not build on; "
+                        f"{dataset} has moved to snapshot {head.snapshot_id}, on which audited {audited} is not built; "
                         "the batch is planned again"
                     )
                     raise LostRaceError(message)

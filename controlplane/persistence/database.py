@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sqlalchemy import create_engine, event, select
+from sqlalchemy import Table, create_engine, event, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 
 from controlplane.kernel.errors import ConfigurationError, NotInstalledError, StoreUnavailableError
+from controlplane.kernel.identity import DatasetId
 from controlplane.persistence.failures import unavailable
 from controlplane.persistence.tables import datasets
 from controlplane.persistence.upgrading import bring_up_to_date
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from sqlalchemy import Table
-    from sqlalchemy.engine import Connection, Engine
-
-    from controlplane.kernel.identity import DatasetId
 
 _ALLOWED = "allowed are sqlite:////absolute/path.db and postgresql+psycopg://user:password@host:5432/database"
 _WRITING = "controlplane_writing"

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from sqlalchemy.exc import DBAPIError
 
 from controlplane.kernel.errors import StoreUnavailableError
-
-if TYPE_CHECKING:
-    from sqlalchemy.exc import DBAPIError
 
 _LOCKED = "is locked by another process; wait until that has finished and run this again"
 _FULL = "could not be written because its disk is full; nothing was stored half: free some space and run this again"
@@ -59,6 +56,7 @@ def unavailable(error: DBAPIError, where: str) -> StoreUnavailableError:
     """Return the error that tells people why the store does not work.
 
     Args:
+        error: what the driver reported.
         where: the store as people know it, without secrets.
     """
     cause = error.orig
@@ -71,7 +69,7 @@ def _sqlite_reason(name: str) -> str:
     for code, reason in _SQLITE.items():
         if name.startswith(code):
             return reason
-    return f"does not work as it should (SQLite says {name}); run doctor, and restore the store from a backup if that does not help"
+    return f"does not work as it should (SQLite says {name}); run this again, or restore the store from a backup"
 
 
 def _postgres_reason(cause: BaseException | None, *, lost: bool) -> str:

@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Sequence
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, literal_column, select, update
+from sqlalchemy import ColumnElement, Row, func, literal_column, select, update
+from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from controlplane.gate.model import Balance, InputPin, InputRole, Run, RunPlan, RunState
 from controlplane.kernel.errors import LostRaceError, UnableToEvaluateError
 from controlplane.kernel.identity import DatasetId, RunId, SnapshotId
+from controlplane.kernel.ports import Clock
 from controlplane.persistence.database import Database, known_dataset, own_dataset
 from controlplane.persistence.tables import OPEN_STATES, run_inputs, runs
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-    from datetime import datetime
-
-    from sqlalchemy import Row
-    from sqlalchemy.engine import Connection
-
-    from controlplane.kernel.ports import Clock
 
 _ATTEMPTS = 3
 _OPENED_AGAIN = frozenset({RunState.FAILED, RunState.ABANDONED, RunState.SUPERSEDED})
 _BALANCE = tuple(field.name for field in fields(Balance))
-_IS_OPEN = literal_column(f"runs.state IN ({', '.join(repr(state) for state in OPEN_STATES)})")  # matches the partial index
+_IS_OPEN: ColumnElement[bool] = literal_column(f"runs.state IN ({', '.join(repr(state) for state in OPEN_STATES)})")
+"""Written out like the condition of ``one_open_run``, so that SQLite can use that index."""
 
 
 class StoredJournal:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from datetime import timedelta
 
 from sqlalchemy import select, update
+from sqlalchemy.engine import Connection
 
 from controlplane.kernel.errors import LeaseTakenError, StoreUnavailableError
+from controlplane.kernel.identity import DatasetId
+from controlplane.kernel.ports import Clock
 from controlplane.persistence.database import Database, insert
 from controlplane.persistence.tables import leases
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import timedelta
-
-    from sqlalchemy.engine import Connection
-
-    from controlplane.kernel.identity import DatasetId
-    from controlplane.kernel.ports import Clock
 
 
 class StoredLeases:
@@ -61,8 +56,10 @@ class StoredLeases:
         mine = (leases.c.name == name, leases.c.token == token, leases.c.until_wall > now)
         with self._database.writing() as connection:
             if connection.execute(update(leases).where(*mine).values(until_wall=now + ttl)).rowcount == 0:
-                message = f"the writer lease of {dataset} was lost because its time was over{_by(connection, name, now)}"
-                raise LeaseTakenError(f"{message}; run this again")
+                message = (
+                    f"the writer lease of {dataset} was lost because its time was over{_by(connection, name, now)}; run this again"
+                )
+                raise LeaseTakenError(message)
 
     def _take(self, name: str, dataset: DatasetId, ttl: timedelta) -> int:
         now = self._wall.now()

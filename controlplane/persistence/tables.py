@@ -1,13 +1,12 @@
 """The store's tables, in SQLAlchemy Core; ``migrations`` makes them and a test proves that both agree.
 
 Times are UTC text of one fixed width, so that text order is time order on every database. A column named ``*_wall`` holds
-wall time; every other time is the plane's clock. Snapshot ids are 64-bit integers, numbers of checks are exact decimals as text.
+wall time; every other time is the plane's clock. Snapshot ids are 64-bit integers; measured values are exact decimals as text.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from sqlalchemy import (
     BigInteger,
@@ -23,16 +22,17 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
-
-if TYPE_CHECKING:
-    from sqlalchemy.engine import Dialect
 
 OPEN_STATES = ("planned", "screened", "written", "audited")
 """States of a run under way; the index ``one_open_run`` allows one such run per dataset."""
 
 LIVE = ("open", "retrying")
-"""Statuses in which a kept row is part of the present."""
+"""Statuses in which a kept row or dead letter is part of the present."""
+
+STAGED = "staged"
+"""Status of what a run has kept and not yet recorded."""
 
 
 class Instant(TypeDecorator[datetime]):
@@ -74,7 +74,7 @@ def instant_text(moment: datetime) -> str:
 
 
 def storable(value: str) -> str:
-    """Return a text without NUL characters and lone surrogates: they become ``\\x00`` and ``\\udXXX``."""
+    r"""Return a text without NUL characters and lone surrogates: they become ``\x00`` and ``\udXXX``."""
     if value.isascii():
         return value.replace("\0", "\\x00") if "\0" in value else value
     return value.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
@@ -168,7 +168,7 @@ kept_files = Table(
     metadata,
     Column("file_id", _NUMBER, primary_key=True),
     Column("dataset_id", _NUMBER, ForeignKey("datasets.dataset_id"), nullable=False),
-    Column("run_id", String(36), nullable=False),
+    Column("run_id", String(36)),
     Column("path", PlainText, nullable=False, unique=True),
     Column("created_wall", Instant, nullable=False),
 )

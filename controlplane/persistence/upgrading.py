@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from sqlalchemy import Column, MetaData, String, Table, inspect, select
+from sqlalchemy.engine import Connection, Engine
 
 from controlplane.kernel.errors import ConfigurationError
 from controlplane.persistence.migrations import REVISIONS, VERSION_TABLE
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from sqlalchemy.engine import Connection, Engine
 
 _VERSION = Table(VERSION_TABLE, MetaData(), Column("version_num", String(32)))
 _ADVISORY_LOCK = 7_245_106_831_529_441_013  # any number that no other user of the database picks
@@ -22,6 +18,7 @@ def bring_up_to_date(engine: Engine, where: str, *, locked: Mapping[str, bool]) 
     """Bring a store to the newest revision; one transaction, and nothing at all where it is there already.
 
     Args:
+        engine: connects to it.
         where: the store as people know it.
         locked: execution options that make a transaction the only writer.
 

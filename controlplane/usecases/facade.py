@@ -9,13 +9,15 @@ from uuid import UUID
 from controlplane.gate.model import Run
 from controlplane.kernel.errors import ConfigurationError
 from controlplane.kernel.identity import RunId, SnapshotId
-from controlplane.usecases import holds, quarantine
+from controlplane.usecases import holds, overview, quarantine
 from controlplane.usecases.check_dataset import check_dataset
 from controlplane.usecases.govern_batch import BatchRun
 from controlplane.usecases.govern_run import govern_pipeline
 from controlplane.usecases.model import Ports
+from controlplane.usecases.overview import DatasetSummary
 from controlplane.usecases.quarantine import Aside
 from controlplane.usecases.report import CheckReport, RunReport, run_report
+from pii_policies.proving import Proof
 
 
 class Plane:
@@ -71,6 +73,18 @@ class Plane:
     def pipelines(self) -> Sequence[str]:
         """Return the names of all pipelines, in lineage order."""
         return [pipeline.name for pipeline in self.ports.platform.pipelines]
+
+    def datasets(self) -> Sequence[DatasetSummary]:
+        """Return every dataset of the project with what readers see of it."""
+        return overview.datasets(self.ports)
+
+    def prove_masking(self, canaries: Sequence[str]) -> Proof:
+        """Decode everything written above bronze (tables, manifests, store, kept rows, logs, events) and look for clear values.
+
+        Args:
+            canaries: clear values of known persons that must not be found anywhere, in any case.
+        """
+        return self.ports.prove(canaries)
 
     def runs(self, dataset: str | None = None, limit: int = 100) -> Sequence[Run]:
         """Return runs, newest first."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -23,6 +23,7 @@ from controlplane.usecases.compiling.dataset import Governed
 from controlplane.usecases.ports import AuditLog, Outbox, Records
 from lineage.ports import LineageTransport
 from pii_policies.ports import KeyProvider
+from pii_policies.proving import Proof
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,7 @@ class Ports:
     Attributes:
         actor: who acts, for leases and the audit log.
         runners: SQL engines by name; ``duckdb`` is always there and runs the gate's own queries.
+        prove: the decoding proof of masking over everything the project has written above bronze.
         drift: how far ahead of the plane's clock a source's time may be before it counts as a future timestamp, in seconds.
     """
 
@@ -125,5 +127,6 @@ class Ports:
     engine: CheckEngine
     tokens: KeyProvider
     seal: KeyProvider
+    prove: Callable[[Sequence[str]], Proof]
     transports: Sequence[LineageTransport] = ()
     drift: int = 300

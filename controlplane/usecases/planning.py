@@ -137,7 +137,7 @@ def _landing_pins(ports: Ports, governed: Governed, pipeline: Pipeline) -> tuple
     return tuple(
         InputPin(InputRole.LANDING, f"{topic}/{file.name}", sha256=file.sha256)
         for file in ports.landing.files(topic)
-        if (file.name, file.sha256) not in done and (f"{topic}/{file.name}", file.sha256) not in done
+        if (f"{topic}/{file.name}", file.sha256) not in done
     )
 
 

@@ -34,7 +34,7 @@ STRUCTURE: frozenset[type[exp.Expr]] = frozenset({
     exp.GroupingSets, exp.Rollup, exp.Cube, exp.Having, exp.Order, exp.Ordered, exp.With, exp.CTE, exp.Subquery, exp.Values,
     exp.Union, exp.Intersect, exp.Except, exp.Distinct, exp.Exists, exp.Filter, exp.Window, exp.WindowSpec, exp.DataType,
     exp.DataTypeParam, exp.JSONPath, exp.JSONPathRoot, exp.JSONPathKey, exp.JSONPathSubscript,
-    exp.Boolean, exp.Null, exp.Literal, exp.Array,
+    exp.Boolean, exp.Null, exp.Literal,
 })  # fmt: skip
 
 HINTS: Mapping[type[exp.Expr], str] = {
@@ -261,7 +261,7 @@ def _date_format(node: exp.Expr, _types: Typing) -> Objection | None:
 
 _FORMATS = {
     "%Y-%mstrict-%dstrict": "yyyy-MM-dd", "%Y%mstrict%dstrict": "yyyyMMdd", "%Y-%mstrict": "yyyy-MM", "%Y": "yyyy",
-    "%Y%mstrict%dstrict%Hstrict": "yyyyMMddHH", "%W": "EEEE", "%B": "MMMM",
+    "%Y%mstrict%dstrict%Hstrict": "yyyyMMddHH", "%A": "EEEE", "%B": "MMMM",
 }  # fmt: skip
 
 _PARTS_OF_DATES = (
@@ -292,6 +292,7 @@ RULES: dict[type[exp.Expr], Rule] = {
     exp.DateDiff: _days_between,
     exp.Interval: _interval,
     exp.TimeToStr: _date_format,
+    exp.CountIf: _fine,  # DuckDB gives NULL, not 0, where every condition is NULL: rendered as count(case ...)
     exp.ArgMax: _fine,  # DuckDB's arg_max skips NULL values: rendered as arg_max_null
     exp.ArgMin: _fine,
     exp.DayOfWeek: _fine,  # Sunday is 1 to Spark and 0 to DuckDB: rendered with + 1
@@ -302,7 +303,7 @@ RULES: dict[type[exp.Expr], Rule] = {
     **dict.fromkeys((exp.Coalesce, exp.Greatest, exp.Least, exp.Case, exp.If), _same_kind),
     **dict.fromkeys(
         (
-            exp.And, exp.Or, exp.Not, exp.Is, exp.Neg, exp.DPipe, exp.Count, exp.CountIf, exp.Min, exp.Max, exp.LogicalAnd,
+            exp.And, exp.Or, exp.Not, exp.Is, exp.Neg, exp.DPipe, exp.Count, exp.Min, exp.Max, exp.LogicalAnd,
             exp.LogicalOr, exp.RowNumber, exp.Rank, exp.DenseRank, exp.Ntile, exp.Lag, exp.Lead, exp.FirstValue, exp.LastValue,
             exp.IgnoreNulls, exp.Concat, exp.ConcatWs, exp.Left, exp.Right, exp.Length, exp.Replace, exp.Translate, exp.Pad,
             exp.StrPosition, exp.Year, exp.Quarter, exp.Month, exp.WeekOfYear, exp.Day, exp.DayOfMonth, exp.DayOfYear,

@@ -7,7 +7,7 @@ runs its translation. See ``docs/adr/0002-one-sql-text.md``.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -64,8 +64,8 @@ def check_select(sql: str, *, file: str, schemas: Schemas | None = None) -> list
     except _NotOneSelectError as error:
         return [Problem(file, error.line, error.what, "exactly one SELECT")]
     types = Typing(schemas or {})
-    found = {Problem(file, _line(node), *objection) for node, objection in _objections(root, types)}
-    return sorted(found)
+    walked = ((node, _objection(node, root, types, sql)) for node in root.walk())
+    return sorted({Problem(file, _line(node), *objection) for node, objection in walked if objection is not None})
 
 
 def tables_of(sql: str) -> set[str]:
@@ -143,14 +143,7 @@ def _parsed(sql: str) -> exp.Query:
         raise ConfigurationError(message) from None
 
 
-def _objections(root: exp.Query, types: Typing) -> Iterator[tuple[exp.Expr, Objection]]:
-    for node in root.walk():
-        objection = _objection(node, root, types)
-        if objection is not None:
-            yield node, objection
-
-
-def _objection(node: exp.Expr, root: exp.Query, types: Typing) -> Objection | None:
+def _objection(node: exp.Expr, root: exp.Query, types: Typing, sql: str) -> Objection | None:
     checker = _SHAPES.get(type(node))
     if checker is not None:
         return checker(node, root)
@@ -161,8 +154,8 @@ def _objection(node: exp.Expr, root: exp.Query, types: Typing) -> Objection | No
         return _column(node, types)
     if type(node) in STRUCTURE or (isinstance(node, exp.Anonymous) and node.name.upper() in ANONYMOUS):
         return None
-    name = node.name if isinstance(node, exp.Anonymous) else type(node).__name__
-    return Objection(f"{name.upper()} is not in the subset", HINTS.get(type(node), _SUBSET))
+    written = sql[node.meta["start"] : node.meta["end"] + 1] if "start" in node.meta else type(node).__name__
+    return Objection(f"{written.upper()} is not in the subset", HINTS.get(type(node), _SUBSET))
 
 
 def _column(node: exp.Column, types: Typing) -> Objection | None:
@@ -177,12 +170,15 @@ def _column(node: exp.Column, types: Typing) -> Objection | None:
 
 
 def _select(node: exp.Expr, _root: exp.Query) -> Objection | None:
-    for part, value in node.args.items():
-        if value and part not in _SELECT_PARTS:
-            inner = value[0] if isinstance(value, list) else value
-            hint = HINTS.get(type(inner), _SUBSET) if isinstance(inner, exp.Expr) else _SUBSET
-            return Objection(f"{part.strip('_').upper()} in a SELECT", hint)
-    return None
+    if not node.expressions:
+        return Objection("a SELECT of nothing", "columns")
+    odd = [part for part, value in node.args.items() if value and part not in _SELECT_PARTS and not _is_tree(value)]
+    return Objection(f"{odd[0].strip('_').upper()} in a SELECT", _SUBSET) if odd else None
+
+
+def _is_tree(value: object) -> bool:
+    """Say whether a part of a SELECT is made of nodes, which are judged on their own."""
+    return isinstance(value, exp.Expr) or (isinstance(value, list) and all(isinstance(each, exp.Expr) for each in value))
 
 
 def _set_operation(node: exp.Expr, _root: exp.Query) -> Objection | None:
@@ -192,9 +188,10 @@ def _set_operation(node: exp.Expr, _root: exp.Query) -> Objection | None:
 
 
 def _table(node: exp.Expr, _root: exp.Query) -> Objection | None:
-    odd = [part for part, value in node.args.items() if value and part not in ("this", "db", "alias", "joins")]
-    if odd or not isinstance(node.this, exp.Identifier):
-        return Objection("a table function, version, sample or catalog in FROM", "layer.name, a CTE, a subquery or VALUES")
+    if not isinstance(node.this, exp.Identifier):
+        return Objection("a table function in FROM", "layer.name, a CTE, a subquery or VALUES")
+    if node.text("catalog"):
+        return Objection(f"a table named {dataset_of(node)}", "datasets as layer.name in lower case, and CTEs")
     if is_cte(node):
         return None
     name = f"{node.text('db')}.{node.name}"
@@ -240,6 +237,12 @@ def _lateral(node: exp.Expr, _root: exp.Query) -> Objection | None:
     return Objection("a LATERAL other than a view that explodes an array", "lateral view explode(array(a, b)) e as v")
 
 
+def _array(node: exp.Expr, _root: exp.Query) -> Objection | None:
+    if isinstance(node.parent, exp.Explode):
+        return None
+    return Objection("an array as a value", "lateral view explode(array(a, b)) e as v")
+
+
 def _explode(node: exp.Expr, _root: exp.Query) -> Objection | None:
     if isinstance(node.parent, exp.Lateral):
         return None
@@ -257,6 +260,7 @@ _SHAPES = {
     exp.With: _with,
     exp.Lateral: _lateral,
     exp.Explode: _explode,
+    exp.Array: _array,
 }
 
 
@@ -267,6 +271,8 @@ def _for_duckdb(node: exp.Expr) -> exp.Expr:
     if isinstance(node, (exp.ArgMax, exp.ArgMin)):
         name = "ARG_MAX_NULL" if isinstance(node, exp.ArgMax) else "ARG_MIN_NULL"
         return exp.Anonymous(this=name, expressions=[node.this, node.expression])
+    if isinstance(node, exp.CountIf):  # DuckDB's own gives NULL where every condition is
+        return exp.Count(this=exp.Case(ifs=[exp.If(this=node.this, true=exp.Literal.number(1))]))
     if isinstance(node, exp.TimestampTrunc):
         return exp.Cast(this=node, to=exp.DataType.build("timestamptz"))
     if isinstance(node, exp.DayOfWeek):

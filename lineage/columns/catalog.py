@@ -36,11 +36,11 @@ class Catalog:
         self._prefixes: dict[Parts, Parts] = {}
         self._spelled: dict[tuple[str, str], str] = {}
 
-    def declare(self, parts: Parts, columns: Sequence[str]) -> None:
+    def declare(self, parts: Parts, columns: Sequence[str] | None) -> None:
         """Remember a table that an earlier statement made; a table of the schema keeps its columns."""
         folded = _fold(parts)
         if not self._keys_for(folded):
-            self._declared[folded] = Table(self.table(parts).dataset, tuple(columns))
+            self._declared[folded] = Table(self.table(parts).dataset, None if columns is None else tuple(columns))
 
     def table(self, parts: Parts) -> Table:
         """Return the table that a (catalog, schema, table) name means; parts that SQL leaves out are left out."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from lineage.columns.catalog import Parts
-from lineage.columns.flows import IDENTITY, WINDOW, Effect, Trace, gap, union
+from lineage.columns.flows import IDENTITY, NOTHING, WINDOW, Effect, Trace, gap, union
 from lineage.columns.scopes import AliasUse, Scope
 from lineage.columns.steps import Step, steps
 
@@ -43,13 +43,22 @@ def _leaf(node: exp.Expr, scope: Scope, use: AliasUse) -> Trace | None:
         return _column(node, scope, use)
     if isinstance(node, exp.Star):
         return _star((), scope)
-    if isinstance(node, exp.Columns):
-        return gap(f"{node.sql()} chooses columns by a pattern; name them")
     if isinstance(node, exp.Exists) and isinstance(node.this, exp.Query):
         return scope.context.read(node.this, scope, scope.ctes, scope.context).rows
     if isinstance(node, exp.Query):
         relation = scope.context.read(node, scope, scope.ctes, scope.context)
         return relation.everything() | relation.rows
+    return _odd_leaf(node, scope)
+
+
+def _odd_leaf(node: exp.Expr, scope: Scope) -> Trace | None:
+    """Return the trace of ways to name columns that only some engines know."""
+    if isinstance(node, exp.Pseudocolumn):
+        return NOTHING
+    if isinstance(node, exp.Parameter) and scope.context.dialect == "snowflake" and node.name.isdigit():
+        return gap(f"${node.name} names a column by its position")
+    if isinstance(node, exp.Columns):
+        return gap(f"{node.sql()} chooses columns by a pattern; name them")
     return None
 
 
@@ -57,7 +66,7 @@ def _column(column: exp.Column, scope: Scope, use: AliasUse) -> Trace:
     if isinstance(column.this, exp.Star):
         return _star(column_parts(column)[:-1], scope)
     if not isinstance(column.this, exp.Identifier):
-        return gap(f"{column.sql()} names a column by its position")
+        return gap(f"${column.this.name} names a column by its position")
     return scope.resolve(column_parts(column), use)
 
 

@@ -58,8 +58,8 @@ def dialect_named(name: str) -> Dialect:
         return Dialect.get_or_raise(name.strip().lower() or "no name")
     except ValueError:
         near = difflib.get_close_matches(name.lower(), [item for item in Dialect.classes if item], n=3)
-        hint = f"did you mean {' or '.join(near)}? " if near else ""
-        message = f"SQL dialect {name!r} is unknown; {hint}Allowed are, among others, {_COMMON}."
+        hint = f" (perhaps {' or '.join(near)} is meant)" if near else ""
+        message = f"SQL dialect {name!r} is unknown{hint}; allowed are, among others, {_COMMON}."
         raise ConfigurationError(message) from None
 
 

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from sqlglot import exp
 
 from lineage.columns.expressions import column_parts, trace_of
 from lineage.columns.flows import CONDITIONAL, IDENTITY, NOTHING, TRANSFORMATION, Column, Relation, Rest, Trace, gap, union
 from lineage.columns.scopes import Scope, Source
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What an UNPIVOT makes: the names of its value columns and of the column that says where a value was."""
+
+    values: Sequence[str]
+    label: str
 
 
 def pivoted(relation: Relation, pivot: exp.Expr, scope: Scope) -> Relation:
@@ -20,48 +29,69 @@ def pivoted(relation: Relation, pivot: exp.Expr, scope: Scope) -> Relation:
 
 def _pivot(relation: Relation, pivot: exp.Expr, scope: Scope) -> Relation:
     """Turn values of the FOR columns into columns: each holds an aggregate of the rows with that value."""
-    fields = [field for field in pivot.args.get("fields") or () if isinstance(field, exp.In)]
-    using = pivot.args.get("using") or pivot.expressions
-    if not fields:
-        return Relation(rows=relation.rows, rest=(Rest("PIVOT", lambda _name: gap("what PIVOT yields is not known")),))
-    aggregates = [trace_of(item, scope) for item in using]
-    deciding = union(trace_of(field.this, scope, CONDITIONAL) for field in fields)
-    names = _pivot_names(pivot, fields, using)
-    made = tuple(
-        Column(name, aggregates[index % len(aggregates)] | deciding if aggregates else deciding)
-        for index, name in enumerate(names)
-    )
+    using = pivot.args.get("using") or ()
+    # DuckDB's statement keeps what it pivots on in ``expressions``, the clause keeps its aggregates there.
+    fields = pivot.args.get("fields") or (pivot.expressions if using or pivot.args.get("this") else ())
+    aggregates = [trace_of(item, scope) for item in using or (pivot.expressions if pivot.args.get("fields") else ())]
+    deciding = union(trace_of(field.this if isinstance(field, exp.In) else field, scope, CONDITIONAL) for field in fields)
+    used = _named_columns([*using, *pivot.expressions, *(_column_of(field) for field in fields)])
+    made, rest = _pivot_columns(pivot, aggregates, deciding)
     group = pivot.args.get("group")
     if group is not None:
         kept = tuple(Column(item.name, trace_of(item, scope)) for item in group.expressions)
-        return Relation(kept + made, relation.rows)
-    return _with_others(relation, made, _named_columns([*using, *(field.this for field in fields)]))
+        return Relation(kept + made, relation.rows, rest)
+    others = _with_others(relation, made, used)
+    return Relation(others.columns, others.rows, others.rest + rest)
 
 
-def _pivot_names(pivot: exp.Expr, fields: Sequence[exp.In], using: Sequence[exp.Expr]) -> list[str]:
+def _pivot_columns(
+    pivot: exp.Expr, aggregates: Sequence[Trace], deciding: Trace
+) -> tuple[tuple[Column, ...], tuple[Rest, ...]]:
+    """Return the columns that a PIVOT makes, or, where the data decides their names, a rest of unknown ones."""
+    listed = pivot.args.get("fields") or pivot.expressions
+    fields = [field for field in listed if isinstance(field, exp.In) and field.expressions]
+    if not fields:
+        every = union(aggregates) | deciding
+        reason = gap("the columns that PIVOT makes are named by the data; list its values with IN")
+        return (), (Rest("PIVOT", lambda _name: every | reason),)
+    names = _pivot_names(pivot, fields, pivot.args.get("using") or pivot.expressions)
+    made = (aggregates[index % len(aggregates)] if aggregates else NOTHING for index in range(len(names)))
+    return tuple(Column(name, trace | deciding) for name, trace in zip(names, made, strict=True)), ()
+
+
+def _pivot_names(pivot: exp.Expr, fields: Sequence[exp.In], aggregates: Sequence[exp.Expr]) -> list[str]:
     given = [item.name for item in pivot.args.get("columns") or ()]
     if given:
         return given
     values = [item.alias_or_name for item in fields[0].expressions]
-    if len(using) <= 1 and not any(item.alias for item in using):
+    if len(aggregates) <= 1 and not any(item.alias for item in aggregates):
         return values
-    return [f"{value}_{item.alias or item.sql()}" for value in values for item in using]
+    return [f"{value}_{item.alias or item.sql()}" for value in values for item in aggregates]
+
+
+def _column_of(field: exp.Expr) -> exp.Expr:
+    return field.this if isinstance(field, exp.In) else field
 
 
 def _unpivot(relation: Relation, pivot: exp.Expr, scope: Scope) -> Relation:
     """Turn columns into rows: a value column holds any of them, a name column says which."""
+    into = pivot.args.get("into")
+    if into is not None or not pivot.args.get("fields"):
+        names = [_name_of(item) for item in into.expressions] if into is not None else ["value"]
+        label = _name_of(into.this) if into is not None else "name"
+        return _melted(relation, pivot.expressions, [Rows(names, label)], scope)
+    rows = [field for field in pivot.args["fields"] if isinstance(field, exp.In)]
+    groups = [item.this if isinstance(item, exp.PivotAlias | exp.Alias) else item for row in rows for item in row.expressions]
+    return _melted(relation, groups, [Rows(_value_names(pivot), _name_of(row.this)) for row in rows], scope)
+
+
+def _melted(relation: Relation, groups: Sequence[exp.Expr], rows: Sequence[Rows], scope: Scope) -> Relation:
     made: list[Column] = []
-    used: list[exp.Expr] = []
-    for field in pivot.args.get("fields") or ():
-        if not isinstance(field, exp.In):
-            continue
-        groups = [item.this if isinstance(item, exp.PivotAlias | exp.Alias) else item for item in field.expressions]
-        used += groups
-        values = _value_names(pivot)
-        for index, name in enumerate(values):
-            made.append(Column(name, union(_member(group, index, len(values), scope) for group in groups)))
-        made.append(Column(_name_of(field.this), NOTHING))
-    return _with_others(relation, tuple(made), _named_columns(used))
+    for row in rows:
+        for index, name in enumerate(row.values):
+            made.append(Column(name, union(_member(group, index, len(row.values), scope) for group in groups)))
+        made.append(Column(row.label, NOTHING))
+    return _with_others(relation, tuple(made), _named_columns(groups))
 
 
 def _value_names(pivot: exp.Expr) -> list[str]:

@@ -21,8 +21,9 @@ from lineage.columns.flows import (
     gap,
     union,
 )
+from lineage.columns.pivots import pivoted
 from lineage.columns.scopes import AliasTable, AliasUse, Context, Ctes, Scope, Source
-from lineage.columns.sources import read_sources
+from lineage.columns.sources import add_source, read_sources
 from lineage.columns.steps import is_aggregate
 
 _ROUNDS = 50
@@ -41,17 +42,25 @@ def read_query(query: exp.Expr, outer: Scope | None, ctes: Ctes, context: Contex
         context: what stays the same through the statement.
     """
     ctes = with_ctes(query, outer, ctes, context)
-    if isinstance(query, exp.Subquery):
-        return _read_bracket(query, outer, ctes, context)
-    if isinstance(query, exp.SetOperation):
-        return _read_set(query, outer, ctes, context)
     if isinstance(query, exp.Select):
         return read_select(query, Scope(context, ctes, outer))
+    if isinstance(query, exp.SetOperation):
+        return _read_set(query, outer, ctes, context)
+    if isinstance(query, exp.Subquery):
+        return _read_bracket(query, outer, ctes, context)
+    return _read_other(query, Scope(context, ctes, outer))
+
+
+def _read_other(query: exp.Expr, scope: Scope) -> Relation:
     if isinstance(query, exp.Values):
-        return _read_values(query, Scope(context, ctes, outer))
-    scope = Scope(context, ctes, outer)
+        return _read_values(query, scope)
     if isinstance(query, exp.Table):
         return read_select(exp.select("*").from_(query.copy()), scope)
+    if isinstance(query, exp.Pivot):
+        add_source(query.this, scope)
+        return pivoted(scope.sources[0].relation, query, scope)
+    if query.args.get("returning") is not None:
+        return _read_returning(query, scope)
     reason = gap(f"what {type(query).__name__.upper()} yields here is not known")
     return Relation(rest=(Rest(type(query).__name__.upper(), lambda _name: reason),))
 
@@ -72,6 +81,15 @@ def with_ctes(statement: exp.Expr, outer: Scope | None, ctes: Ctes, context: Con
         else:
             known[name] = read_query(cte.this, outer, known, context).renamed(cte.alias_column_names)
     return known
+
+
+def _read_returning(statement: exp.Expr, scope: Scope) -> Relation:
+    """Read what INSERT, UPDATE or DELETE ... RETURNING yields: columns of the table that it changes."""
+    table = statement.this.this if isinstance(statement.this, exp.Schema) else statement.this
+    select = exp.select(*(item.copy() for item in statement.args["returning"].expressions)).from_(table.copy())
+    if statement.args.get("where") is not None:
+        select.set("where", statement.args["where"].copy())
+    return read_select(select, scope)
 
 
 def _names_itself(cte: exp.Expr) -> bool:
@@ -173,6 +191,8 @@ def _read_values(values: exp.Values, scope: Scope) -> Relation:
 def read_select(select: exp.Select, scope: Scope) -> Relation:
     """Return what one SELECT yields; ``scope`` is new and holds what is around it."""
     rows = read_sources(select, scope)
+    if select.args.get("match") is not None:
+        rows |= gap("MATCH_RECOGNIZE makes columns that are not followed")
     for window in select.args.get("windows") or ():
         scope.windows[window.name.casefold()] = window
     _add_scalars(scope)
@@ -219,7 +239,8 @@ def _item(item: exp.Expr, scope: Scope, use: AliasUse, position: int) -> Iterato
     if isinstance(item, exp.Columns):
         yield Column(item.sql(), trace)
         return
-    yield Column(item.output_name or f"_col_{position}", trace)
+    name = item.output_name
+    yield Column(f"_col_{position}" if not name or name.isdigit() else name, trace)
 
 
 def _starred(star: exp.Star, qualifier: tuple[str, ...], scope: Scope, use: AliasUse) -> Relation:

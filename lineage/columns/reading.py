@@ -83,4 +83,4 @@ def _unresolved(written: Written, dataset: str) -> Iterator[str]:
         reasons = found.gaps if found is not None else frozenset()
         yield from (f"{dataset}: {reason}" for reason in reasons)
         if not reasons:
-            yield f"{dataset}: * stands for the columns of {rest.label}, which are not known; give its schema"
+            yield f"{dataset}: * stands for the columns of {rest.label}, which are not known; give the schema"

@@ -10,10 +10,19 @@ from typing import Protocol
 from sqlglot import exp
 
 from lineage.columns.catalog import Catalog, Parts
-from lineage.columns.flows import TRANSFORMATION, Column, Relation, Trace, gap, union
+from lineage.columns.flows import NOTHING, TRANSFORMATION, Column, Relation, Trace, gap, union
 
 Ctes = Mapping[str, "Relation | exp.Expr"]
 """Common table expressions in reach, by folded name; an expression is a scalar one (ClickHouse)."""
+
+_PSEUDO_COLUMNS = frozenset(
+    {
+        "rownum", "rowid", "level", "ctid", "filename", "file_row_number", "sysdate", "_metadata", "_file_name",
+        "_table_suffix",
+        "_partitiontime", "_partitiondate", "_file", "_path", "metadata$filename", "metadata$file_row_number",
+    }
+)  # fmt: skip
+"""Names that engines give a value of their own when no table has such a column."""
 
 
 class AliasUse(Enum):
@@ -146,7 +155,9 @@ class Scope:
             doubt = gap(f"column {name} could also belong to {self.guess_labels()}, whose columns are not known")
             return around | doubt if can_guess else around
         guessed = self._guessed(name)
-        return self._whole_row(name) if guessed is None else guessed
+        if guessed is None:
+            guessed = self._whole_row(name)
+        return NOTHING if guessed is None and name.lower() in _PSEUDO_COLUMNS else guessed
 
     def _alias(self, name: str) -> Trace | None:
         return None if self.aliases is None else self.aliases.trace(name)

@@ -224,8 +224,8 @@ def _is_half_join(join: exp.Expr) -> bool:
 def _merge(join: exp.Expr, scope: Scope, before: int) -> Trace:
     """Make the columns of USING or NATURAL one each and return what comparing them does to the rows.
 
-    The one column has the value of the side that always has a row: the left one, of a right join the right one, of a full
-    join either (ISO/IEC 9075-2, 7.10: COALESCE of both).
+    The one column is COALESCE of both (ISO/IEC 9075-2, 7.10). An outer join takes it from the side that always has a row, so
+    only that side counts; in an inner join both hold the value, in a full join either may.
     """
     if join.text("method").upper() == "NATURAL":
         names, rows = _common_names(scope, before)
@@ -236,7 +236,7 @@ def _merge(join: exp.Expr, scope: Scope, before: int) -> Trace:
         right = union(_found(source, name) for source in scope.sources[before:])
         rows |= left.through(JOIN) | right.through(JOIN)
         side = join.text("side").upper()
-        scope.merged[name.casefold()] = Column(name, {"RIGHT": right, "FULL": left | right}.get(side, left))
+        scope.merged[name.casefold()] = Column(name, {"LEFT": left, "RIGHT": right}.get(side, left | right))
         for index, source in enumerate(scope.sources):
             if source.relation.find(name) is not None:
                 scope.sources[index] = replace(source, joined=source.joined | {name.casefold()})

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Any, cast
 
 from sqlglot import exp
 
@@ -53,21 +53,16 @@ def read_statement(statement: exp.Expr, context: Context) -> Iterator[Written]:
 
     A statement that may move data in a way that is not understood yields a relation that says so.
     """
-    if isinstance(statement, exp.Query | exp.Values | exp.Table):
-        yield from _read_query(statement, context)
-    elif isinstance(statement, exp.Insert):
-        yield _read_insert(statement, {}, context)
-    elif isinstance(statement, exp.Create):
-        yield from _read_create(statement, context)
-    elif isinstance(statement, exp.Merge):
-        yield _read_merge(statement, context)
-    elif isinstance(statement, exp.Update):
-        yield _read_update(statement, context)
-    elif isinstance(statement, exp.Delete):
-        yield _read_delete(statement, context)
-    elif isinstance(statement, exp.MultitableInserts):
-        yield from _read_many_inserts(statement, context)
-    elif not _moves_no_data(statement):
+    with_ = statement.args.get("with_")
+    for cte in with_.expressions if with_ is not None else ():
+        if isinstance(cte.this, exp.Insert | exp.Update | exp.Delete | exp.Merge):
+            yield from read_statement(cte.this, context)
+    for kind in type(statement).__mro__:
+        read = _READERS.get(kind)
+        if read is not None:
+            yield from read(statement, context)
+            return
+    if not _moves_no_data(statement):
         yield Written(None, Relation(rows=gap(f"{_verb(statement)} is not a statement whose columns can be followed")))
 
 
@@ -83,11 +78,15 @@ def _verb(statement: exp.Expr) -> str:
 
 def _read_query(query: exp.Expr, context: Context) -> Iterator[Written]:
     relation = read_query(query, None, {}, context)
-    into = query.args.get("into")
+    into = query.args.get("into") if isinstance(query, exp.Select) else None
     yield Written(None if into is None else _parts(into.this), relation)
 
 
-def _read_insert(insert: exp.Insert, ctes: Ctes, context: Context) -> Written:
+def _read_insert(insert: exp.Insert, context: Context) -> Iterator[Written]:
+    yield _insert(insert, {}, context)
+
+
+def _insert(insert: exp.Insert, ctes: Ctes, context: Context) -> Written:
     ctes = with_ctes(insert, None, ctes, context)
     table, listed = _target(insert.this)
     body = insert.expression or insert.args.get("source")
@@ -141,7 +140,7 @@ def _read_many_inserts(statement: exp.MultitableInserts, context: Context) -> It
         body = insert.expression
         if isinstance(body, exp.Select) and body.args.get("from_") is None:
             body.set("from_", exp.From(this=source.copy()))
-            yield _read_insert(insert, ctes, context)
+            yield _insert(insert, ctes, context)
         else:
             yield Written(
                 _parts(_target(insert.this)[0]), Relation(rows=gap("an INSERT of several tables at once is not followed"))
@@ -158,11 +157,10 @@ def _read_create(create: exp.Create, context: Context) -> Iterator[Written]:
     table, listed = _target(create.this)
     relation = read_query(body, None, with_ctes(create, None, {}, context), context).renamed(listed)
     yield Written(_parts(table), relation)
-    if not relation.rest:
-        context.catalog.declare(_parts(table), relation.names)
+    context.catalog.declare(_parts(table), None if relation.rest else relation.names)
 
 
-def _read_merge(merge: exp.Merge, context: Context) -> Written:
+def _read_merge(merge: exp.Merge, context: Context) -> Iterator[Written]:
     scope = Scope(context, with_ctes(merge, None, {}, context))
     add_source(merge.this, scope)
     add_source(merge.args["using"], scope)
@@ -175,51 +173,62 @@ def _read_merge(merge: exp.Merge, context: Context) -> Written:
         columns += made.columns
         rest += made.rest
     table, _ = _target(merge.this)
-    return Written(_parts(table), Relation(_united(columns), rows, tuple(rest[:1])))
+    yield Written(_parts(table), Relation(_united(columns), rows, tuple(rest[:1])))
 
 
 def _merge_action(action: exp.Expr | None, scope: Scope) -> Relation:
     """Return the columns that one WHEN branch assigns; DELETE and DO NOTHING assign none."""
-    source = scope.sources[1].relation
     if isinstance(action, exp.Update):
         if any(isinstance(item, exp.Star) for item in action.expressions):
-            return Relation(source.columns, rest=source.rest)
+            return _same_names(scope)
         return Relation(tuple(_assignments(action.expressions, scope)))
     if not isinstance(action, exp.Insert):
         return Relation()
-    if isinstance(action.this, exp.Star):
-        return Relation(source.columns, rest=source.rest)
+    if isinstance(action.this, exp.Star) or (isinstance(action.this, exp.Var) and action.this.name.upper() == "ROW"):
+        return _same_names(scope)
     values = action.expression.expressions if isinstance(action.expression, exp.Tuple) else [action.expression]
     names = [_last(item) for item in action.this.expressions] if isinstance(action.this, exp.Tuple) else []
     if not names:
-        names = list(scope.sources[0].relation.names)
+        target = scope.sources[0].relation
+        if target.rest:
+            reason = gap("INSERT without column names needs the columns of its table, which are not known")
+            return Relation(rest=(Rest("the table", lambda _name: reason),))
+        names = list(target.names)
     # Values of a NOT MATCHED branch come from the source: the target has no row there.
     inner = replace(scope, sources=scope.sources[1:])
     return Relation(tuple(Column(name, trace_of(value, inner)) for name, value in zip(names, values, strict=False) if value))
 
 
-def _read_update(update: exp.Update, context: Context) -> Written:
+def _same_names(scope: Scope) -> Relation:
+    """Read UPDATE SET * and INSERT *: each column of the target gets the one of its name in the source."""
+    target, source = (item.relation for item in scope.sources[:2])
+    if target.rest:
+        return Relation(source.columns, rest=source.rest)
+    found = [(name, source.find(name)) for name in target.names]
+    return Relation(tuple(Column(name, trace) for name, trace in found if trace is not None))
+
+
+def _read_update(update: exp.Update, context: Context) -> Iterator[Written]:
     scope = Scope(context, with_ctes(update, None, {}, context))
-    add_source(update.this, scope)
+    target = _updated_table(update)
+    if target is update.this:
+        add_source(target, scope)
     rows = _more_sources(update.args.get("from_"), scope)
     rows |= trace_of(update.args.get("where"), scope, FILTER) | union(source.relation.rows for source in scope.sources)
-    return Written(
-        _parts(_updated_table(update, scope)), Relation(_united(list(_assignments(update.expressions, scope))), rows)
-    )
+    yield Written(_parts(target), Relation(_united(list(_assignments(update.expressions, scope))), rows))
 
 
-def _updated_table(update: exp.Update, scope: Scope) -> exp.Table:
+def _updated_table(update: exp.Update) -> exp.Table:
     """Return the table that is written; T-SQL names it by its alias in FROM."""
     table, _ = _target(update.this)
     origin = update.args.get("from_")
     for node in origin.find_all(exp.Table) if origin is not None and len(table.parts) == 1 else ():
         if node.alias.casefold() == table.name.casefold():
-            scope.sources.pop(0)
             return cast("exp.Table", node)
     return table
 
 
-def _read_delete(delete: exp.Delete, context: Context) -> Written:
+def _read_delete(delete: exp.Delete, context: Context) -> Iterator[Written]:
     """Read DELETE: no value flows, but its condition decides which rows of every column stay."""
     scope = Scope(context, with_ctes(delete, None, {}, context))
     add_source(delete.this, scope)
@@ -228,8 +237,9 @@ def _read_delete(delete: exp.Delete, context: Context) -> Written:
         add_source(item, scope)
     rows = trace_of(delete.args.get("where"), scope, FILTER)
     table, _ = _target(delete.this)
-    columns = tuple(Column(name, NOTHING) for name in scope.sources[0].relation.names)
-    return Written(_parts(table), Relation(columns, rows))
+    target = scope.sources[0].relation
+    columns = tuple(Column(name, NOTHING) for name in target.names)
+    yield Written(_parts(table), Relation(columns, rows, target.rest if rows.flows else ()))
 
 
 def _more_sources(origin: exp.Expr | None, scope: Scope) -> Trace:
@@ -241,9 +251,30 @@ def _more_sources(origin: exp.Expr | None, scope: Scope) -> Trace:
 
 
 def _assignments(items: Sequence[exp.Expr], scope: Scope) -> Iterator[Column]:
+    """Read SET column = value and SET (column, column) = (value, value) or = (SELECT ...)."""
     for item in items:
-        if isinstance(item, exp.EQ):
-            yield Column(_last(item.this), trace_of(item.expression, scope))
+        if not isinstance(item, exp.EQ):
+            continue
+        if not isinstance(item.this, exp.Tuple):
+            yield Column(_assigned(item.this, scope), trace_of(item.expression, scope))
+            continue
+        value = item.expression
+        if isinstance(value, exp.Query):
+            relation = scope.context.read(value, scope, scope.ctes, scope.context)
+            traces = [column.trace | relation.rows for column in relation.columns]
+        else:
+            traces = [trace_of(part, scope) for part in value.expressions]
+        names = [_assigned(part, scope) for part in item.this.expressions]
+        yield from (Column(name, trace) for name, trace in zip(names, traces, strict=False))
+
+
+def _assigned(item: exp.Expr, scope: Scope) -> str:
+    """Return the column that an assignment writes; of a struct's field it is the column that holds the struct."""
+    parts = column_parts(item) if isinstance(item, exp.Column) else (item.name,)
+    for size in range(len(parts) - 1, 0, -1):
+        if any(source.answers_to(parts[:size]) for source in scope.sources):
+            return parts[size]
+    return parts[0]
 
 
 def _united(columns: Sequence[Column]) -> tuple[Column, ...]:
@@ -270,3 +301,14 @@ def _target(node: exp.Expr) -> tuple[exp.Table, list[str]]:
 
 def _parts(table: exp.Table) -> Parts:
     return tuple(part.name for part in table.parts)
+
+
+_READERS: Mapping[type, Callable[[Any, Context], Iterator[Written]]] = {
+    **dict.fromkeys((exp.Query, exp.Values, exp.Table, exp.Pivot), _read_query),
+    exp.Insert: _read_insert,
+    exp.MultitableInserts: _read_many_inserts,
+    exp.Create: _read_create,
+    exp.Merge: _read_merge,
+    exp.Update: _read_update,
+    exp.Delete: _read_delete,
+}

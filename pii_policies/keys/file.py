@@ -58,14 +58,14 @@ def create_key_file(path: Path) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        descriptor = os.open(str(path), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(secrets.token_hex(MINIMUM_SECRET_BYTES) + "\n")
-    except FileExistsError:
-        message = f"the key file {path} exists and is not overwritten: what was made with it could not be made or read again"
-        raise ConfigurationError(message) from None
     except OSError as error:
-        message = f"the key file {path} cannot be written ({error.strerror}); name a folder that you may write to"
+        if error.filename == str(path) and isinstance(error, FileExistsError):
+            message = f"the key file {path} exists and is not overwritten: what it made could not be made or read again"
+        else:
+            message = f"the key file {path} cannot be written ({error.strerror}); name a folder that you may write to"
         raise ConfigurationError(message) from None
 
 

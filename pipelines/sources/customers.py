@@ -1,8 +1,8 @@
 """Customers: who is in the snapshot, who signs up, who changes, who leaves. All synthetic but the household ids.
 
 Every household of the year is a customer. Most are in the initial snapshot; a few a day sign up minutes before their first
-purchase. Some e-mail addresses are mistyped: at sign-up, where the customer corrects it within hours, and in the snapshot, where
-nobody ever does.
+purchase. Some e-mail addresses are mistyped: at sign-up, where the customer corrects it within hours, and in the snapshot,
+where nobody ever does.
 """
 
 from __future__ import annotations

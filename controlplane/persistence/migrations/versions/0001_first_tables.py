@@ -61,9 +61,7 @@ def _runs() -> None:
         sa.Column("ended_wall", _MOMENT),
     )
     under_way = sa.text("state IN ('planned', 'screened', 'written', 'audited')")
-    op.create_index(
-        "one_open_run", "runs", ["dataset_id"], unique=True, sqlite_where=under_way, postgresql_where=under_way
-    )
+    op.create_index("one_open_run", "runs", ["dataset_id"], unique=True, sqlite_where=under_way, postgresql_where=under_way)
     op.create_index("runs_of_dataset", "runs", ["dataset_id", "state", "clock"])
     op.create_index("runs_newest", "runs", ["started_wall"])
     op.create_table(
@@ -116,7 +114,7 @@ def _kept() -> None:
         "kept_files",
         sa.Column("file_id", _NUMBER, primary_key=True),
         _dataset(),
-        sa.Column("run_id", _RUN, nullable=False),
+        sa.Column("run_id", _RUN),
         sa.Column("path", sa.Text(), nullable=False, unique=True),
         sa.Column("created_wall", _MOMENT, nullable=False),
     )

@@ -50,6 +50,15 @@ def measure(text: object, *, name: str = "measure") -> str:
     return _enclosed(text)
 
 
+def expression(text: object, *, name: str) -> str:
+    """Return an expression over one row, in parentheses of its own.
+
+    Raises:
+        ConfigurationError: as for ``condition``.
+    """
+    return condition(text, name=name)
+
+
 def _expression(text: object, name: str) -> exp.Expression:
     try:
         parsed = sqlglot.parse(str(text), read=_DIALECT)

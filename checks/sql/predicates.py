@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from checks.conditions import condition, condition_on
 from checks.model import Check, CheckKind
-from checks.values import FLOATING, bound, members
+from checks.sql.conditions import condition, condition_on
+from checks.sql.values import FLOATING, bound, members
 from controlplane.kernel.errors import ConfigurationError
 from controlplane.kernel.sql import columns as column_list
 from controlplane.kernel.sql import identifier, literal, relation
@@ -93,7 +93,8 @@ def _invalid(check: Check, columns: Mapping[str, str], references: Mapping[str, 
         parts.append(f"{identifier(field)} NOT IN ({', '.join(listed)})" if listed else "TRUE")
     if not parts:
         message = (
-            f"{check.id}: invalidValues needs at least one of validValues, pattern, {', '.join(LIMITS)}, minLength, maxLength, format"
+            f"{check.id}: invalidValues needs at least one of validValues, pattern, format, minLength, maxLength, "
+            f"{', '.join(LIMITS)}"
         )
         raise ConfigurationError(message)
     return f"({identifier(field)} IS NOT NULL AND ({' OR '.join(parts)}))"

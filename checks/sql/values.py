@@ -75,22 +75,29 @@ def numeral(value: Decimal) -> str:
 
 
 def _literal(value: object, canonical: str) -> str | None:
+    """Return a value as a literal of a column type; None where no value of that type can equal it."""
     if is_number(canonical):
-        exact = number(value)
-        if exact is None:
-            return None
-        # 0.1 as FLOAT is not 0.1 as DECIMAL: the limit is rounded the way the column's values were
-        return f"CAST({numeral(exact)} AS {canonical.upper()})" if canonical in FLOATING else numeral(exact)
+        return _number(value, canonical)
+    if canonical in {"date", "time", "timestamp", "timestamptz"}:
+        return _instant(value, canonical)
     if canonical == "boolean":
         return {"true": "TRUE", "false": "FALSE"}.get(str(value).lower())
     if canonical == "string":
         return literal(str(value).lower() if isinstance(value, bool) else str(value))
-    if canonical in {"date", "time", "timestamp", "timestamptz"}:
-        return _instant(value, canonical)
-    if canonical == "binary":
+    return None if canonical == "binary" else _as_written(value)
+
+
+def _number(value: object, canonical: str) -> str | None:
+    exact = number(value)
+    if exact is None:
         return None
-    exact = number(value) if not isinstance(value, str) else None
-    return numeral(exact) if exact is not None else literal(str(value))
+    # 0.1 as FLOAT is not 0.1 as DECIMAL: the literal is rounded the way the column's values were
+    return f"CAST({numeral(exact)} AS {canonical.upper()})" if canonical in FLOATING else numeral(exact)
+
+
+def _as_written(value: object) -> str:
+    exact = None if isinstance(value, str) else number(value)
+    return literal(str(value)) if exact is None else numeral(exact)
 
 
 def _instant(value: object, canonical: str) -> str | None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from checks.model import Check
+from checks.sql.conditions import condition
+from checks.sql.predicates import field_of
 from controlplane.kernel.errors import ConfigurationError
-from controlplane.kernel.sql import identifier, literal
+from controlplane.kernel.sql import identifier, literal, relation
 
 
 def instant_text(check: Check, field: str, canonical: str, *, calendar: str) -> str:
@@ -29,14 +32,22 @@ def latest_text(check: Check, field: str, canonical: str, *, calendar: str, clau
     return _instant(check, field, canonical, f"max({identifier(field)}){clause}", calendar)
 
 
-def local_text(check: Check, field: str, canonical: str, *, calendar: str) -> str:
-    """Return SQL for a row's time as the project's calendar shows it (``TIMESTAMP``).
+def day_counts(check: Check, subject: str, *, canonical: str, now: datetime, calendar: str, back: timedelta) -> str:
+    """Return the SELECT of rows per local day, each day only up to the local time of day it is now.
 
     Raises:
         ConfigurationError: as for ``instant_text``.
     """
-    instant = instant_text(check, field, canonical, calendar=calendar)
-    return f"timezone({literal(zone(calendar).key)}, {instant})"
+    field = field_of(check)
+    moment = now.astimezone(zone(calendar))
+    local = f"timezone({literal(zone(calendar).key)}, {instant_text(check, field, canonical, calendar=calendar)})"
+    where = f" AND {condition(check.where)}" if check.where else ""
+    return (
+        f"SELECT CAST(at AS DATE) AS day, count(*) AS rows FROM (SELECT {local} AS at FROM {relation(subject)} "
+        f"WHERE {identifier(field)} IS NOT NULL{where}) WHERE CAST(at AS TIME) <= TIME {literal(moment.time().isoformat())} "
+        f"AND at >= TIMESTAMP {literal((moment.date() - back).isoformat())} "
+        f"AND at < TIMESTAMP {literal((moment.date() + timedelta(days=1)).isoformat())} GROUP BY 1"
+    )
 
 
 def zone(name: str) -> ZoneInfo:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from checks.model import Check
-from checks.values import is_number, number
+from checks.sql.values import is_number, number
 from controlplane.kernel.errors import ConfigurationError
 from controlplane.kernel.sql import identifier
 

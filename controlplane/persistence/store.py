@@ -1,0 +1,93 @@
+"""The store: every repository of the control plane over one database and one place for files."""
+
+from __future__ import annotations
+
+import os
+import socket
+from types import TracebackType
+from typing import Self
+
+from pyarrow.fs import FileSystem
+
+from controlplane.kernel.clock import SystemClock
+from controlplane.kernel.ports import Clock
+from controlplane.persistence.audit_log import StoredAuditLog
+from controlplane.persistence.database import Database
+from controlplane.persistence.dead_letters import DeadLetterIndex
+from controlplane.persistence.journal import StoredJournal
+from controlplane.persistence.kept_files import KeptFiles
+from controlplane.persistence.kept_rows import StoredKeptRows
+from controlplane.persistence.leases import StoredLeases
+from controlplane.persistence.outbox import StoredOutbox
+from controlplane.persistence.records import StoredRecords
+
+
+class Store:
+    """Everything the control plane remembers. Nothing connects before the first use; then the tables are brought up to date.
+
+    Attributes:
+        journal, leases, kept_rows, dead_letters: ports of the gate.
+        records, outbox, audit_log: ports of the use cases.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        state_fs: FileSystem,
+        state_path: str,
+        *,
+        holder: str | None = None,
+        busy_timeout: float = 5.0,
+        wall: Clock | None = None,
+    ) -> None:
+        """Bind the repositories.
+
+        Args:
+            url: ``sqlite:////absolute/path.db`` or ``postgresql+psycopg://user:password@host:port/database``.
+            state_fs: file system that holds the content of kept rows and dead letters.
+            state_path: folder inside it, without scheme.
+            holder: name that others see while this process holds a lease; ``host:pid`` when None.
+            busy_timeout: seconds to wait for another process's transaction.
+            wall: wall clock; the machine's when None.
+
+        Raises:
+            ConfigurationError: the URL is of another kind.
+        """
+        clock = wall or SystemClock()
+        self._database = Database(url, busy_timeout=busy_timeout)
+        files = KeptFiles(self._database, state_fs, state_path, clock)
+        self.journal = StoredJournal(self._database, clock)
+        self.leases = StoredLeases(self._database, clock, holder or f"{socket.gethostname()}:{os.getpid()}")
+        self.kept_rows = StoredKeptRows(self._database, files, clock)
+        self.dead_letters = DeadLetterIndex(self._database, files)
+        self.records = StoredRecords(self._database, files, clock)
+        self.outbox = StoredOutbox(self._database, clock)
+        self.audit_log = StoredAuditLog(self._database)
+
+    @property
+    def where(self) -> str:
+        """The store as people know it, without user and secrets."""
+        return self._database.where
+
+    def check(self) -> None:
+        """Connect, and bring the tables up to date where they are not.
+
+        Raises:
+            StoreUnavailableError: the store cannot be reached or used; the message says why and what to do.
+            ConfigurationError: it was made by a newer version.
+            NotInstalledError: the PostgreSQL driver is missing.
+        """
+        with self._database.writing():
+            pass
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        """Return the store."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Close the store."""
+        self.close()

@@ -1,0 +1,1 @@
+"""Adapters that read what was written, to find personal data in it."""

@@ -1,0 +1,431 @@
+"""Tables are created, evolved, written through branches and published: the same on disk and on S3."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from uuid import uuid4
+
+import pyarrow as pa
+import pytest
+from pyiceberg.types import LongType, StringType
+
+from controlplane.gate.model import TableDefinition
+from controlplane.kernel.errors import (
+    CatalogUnavailableError,
+    ConfigurationError,
+    DatasetUnknownError,
+    LostRaceError,
+    NotAppendOnlyError,
+    SnapshotExpiredError,
+)
+from controlplane.kernel.identity import DatasetId, RunId, SnapshotId
+from controlplane.lakehouse.catalog import IcebergCatalog
+from controlplane.lakehouse.reading import IcebergReader
+from controlplane.lakehouse.snapshots import fitted
+from controlplane.lakehouse.writing import IcebergWriter
+from tests.fakes.tables import BUCKETED, NOON, ORDERS, Lake, lake_on_disk, lake_on_s3, orders, s3_server, stamped
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    with s3_server() as address:
+        yield address
+
+
+@pytest.fixture(params=["disk", "s3"])
+def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Lake]:
+    if request.param == "disk":
+        with lake_on_disk(tmp_path) as made:
+            yield made
+    else:
+        with lake_on_s3(tmp_path, request.getfixturevalue("endpoint")) as made:
+            yield made
+
+
+def foreign_append(lake: Lake, *ids: int) -> None:
+    table = lake.foreign
+    table.append(fitted(orders(*ids, status="foreign"), table.schema(), lake.dataset))
+
+
+# create and evolve
+
+
+def test_a_table_not_created_yet_has_no_head_and_no_expected_schema(lake: Lake) -> None:
+    assert lake.reader.head(lake.dataset) is None
+    assert lake.writer.expected_schema(lake.dataset) is None
+    with pytest.raises(DatasetUnknownError, match=r"silver\.orders is not in catalog"):
+        lake.reader.snapshot(lake.dataset, SnapshotId(1))
+
+
+def test_ensure_creates_a_table_with_an_empty_snapshot_and_is_repeatable(lake: Lake) -> None:
+    first = lake.ensure()
+    assert lake.ensure() == first
+    assert lake.head.snapshot_id == first
+    assert lake.head.published_at == NOON
+    assert lake.head.row_count == 0
+    assert lake.head.operation == "append"
+    schema = lake.writer.expected_schema(lake.dataset)
+    assert schema is not None
+    assert [(one.field_id, one.name, one.type, one.required) for one in schema.fields] == [
+        (1, "order_id", "long", True),
+        (2, "status", "string", False),
+        (3, "amount", "decimal(12, 2)", False),
+        (4, "created_at", "timestamptz", False),
+    ]
+    assert lake.foreign.metadata.format_version == 2
+
+
+def test_every_partition_transform_is_understood(lake: Lake) -> None:
+    texts = ("bucket(4, order_id)", "truncate(3, status)", "amount", "day(created_at)")
+    lake.ensure(TableDefinition(ORDERS.fields, partition=texts))
+    lake.put(orders(1, 2, 3))
+    assert [str(part.transform) for part in lake.foreign.spec().fields] == ["bucket[4]", "truncate[3]", "identity", "day"]
+    assert lake.ids() == [1, 2, 3]
+    lake.ensure(TableDefinition(ORDERS.fields, partition=texts))
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ("buckets(4, order_id)",),
+        ("bucket(4, nothing)",),
+        ("day(order_id)",),
+        ("bucket(order_id)",),
+        ("order_id", "bucket(4, order_id)"),
+    ],
+)
+def test_a_partition_that_cannot_be_used_is_told(lake: Lake, texts: tuple[str, ...]) -> None:
+    with pytest.raises(ConfigurationError, match="partition"):
+        lake.ensure(TableDefinition(ORDERS.fields, partition=texts))
+
+
+def test_a_new_optional_column_is_added_and_old_rows_read_as_null(lake: Lake) -> None:
+    lake.ensure()
+    before = lake.put(orders(1))
+    wider = replace(ORDERS, fields=(*ORDERS.fields, ("channel", "string", False)))
+    lake.ensure(wider)
+    lake.put(orders(2).append_column("channel", pa.array(["web"], pa.large_string())))
+    schema = lake.writer.expected_schema(lake.dataset)
+    assert schema is not None
+    assert schema.names == ("order_id", "status", "amount", "created_at", "channel")
+    rows = lake.reader.rows(lake.dataset, lake.head.snapshot_id, ["order_id", "channel"]).read_all().to_pylist()
+    assert sorted(rows, key=lambda row: row["order_id"]) == [
+        {"order_id": 1, "channel": None},
+        {"order_id": 2, "channel": "web"},
+    ]
+    assert lake.reader.snapshot(lake.dataset, before).schema.names == ORDERS_NAMES
+    assert lake.reader.rows(lake.dataset, before, ["channel"]).read_all().to_pylist() == [{"channel": None}]
+
+
+ORDERS_NAMES = ("order_id", "status", "amount", "created_at")
+
+
+def test_a_column_that_is_no_longer_required_may_be_null(lake: Lake) -> None:
+    lake.ensure()
+    lake.ensure(replace(ORDERS, fields=(("order_id", "long", False), *ORDERS.fields[1:])))
+    lake.put(orders(1).set_column(0, "order_id", pa.array([None], pa.int64())))
+    assert lake.head.row_count == 1
+
+
+@pytest.mark.parametrize(
+    ("definition", "sentence"),
+    [
+        (replace(ORDERS, fields=(*ORDERS.fields, ("channel", "string", True))), "channel is new and required"),
+        (replace(ORDERS, fields=ORDERS.fields[:3]), "created_at is in the table, but no longer in the contract"),
+        (replace(ORDERS, fields=(("order_id", "string", True), *ORDERS.fields[1:])), "stored as long, the contract says string"),
+        (replace(ORDERS, partition=("day(created_at)",)), r"partitioned by nothing, the contract says day\(created_at\)"),
+    ],
+)
+def test_what_needs_a_rewrite_is_refused_with_the_difference(lake: Lake, definition: TableDefinition, sentence: str) -> None:
+    head = lake.ensure()
+    with pytest.raises(ConfigurationError, match=sentence):
+        lake.ensure(definition)
+    assert lake.head.snapshot_id == head
+
+
+def test_a_column_of_another_writer_breaks_neither_reads_nor_writes(lake: Lake) -> None:
+    lake.ensure()
+    lake.put(orders(1))
+    with lake.foreign.update_schema() as update:
+        update.add_column("note", StringType())
+    lake.ensure()
+    lake.put(orders(2))
+    assert lake.ids() == [1, 2]
+    assert lake.head.schema.names[-1] == "note"
+    schema = lake.writer.expected_schema(lake.dataset)
+    assert schema is not None
+    assert "note" not in schema.names
+
+
+def test_a_column_dropped_and_added_again_by_another_writer_is_noticed(lake: Lake) -> None:
+    lake.ensure()
+    lake.put(orders(1, status="old"))
+    with lake.foreign.update_schema(allow_incompatible_changes=True) as update:
+        update.delete_column("status")
+    with lake.foreign.update_schema() as update:
+        update.add_column("status", StringType())
+    assert lake.reader.rows(lake.dataset, lake.head.snapshot_id, ["status"]).read_all().to_pylist() == [{"status": None}]
+    with pytest.raises(ConfigurationError, match=r"dropped and added again by another writer \(field id was 2, is 5\)"):
+        lake.ensure()
+
+
+def test_a_required_column_of_another_writer_is_told_before_anything_is_written(lake: Lake) -> None:
+    lake.ensure()
+    with lake.foreign.update_schema(allow_incompatible_changes=True) as update:
+        update.add_column("note", LongType(), required=True)
+    with pytest.raises(ConfigurationError, match="note, which another writer added, is required"):
+        lake.ensure()
+
+
+def test_bounds_of_hidden_fields_reach_no_manifest_and_counts_do(lake: Lake) -> None:
+    lake.ensure()
+    lake.put(orders(1, 2, status="secret words"))
+    (stats,) = [data_file.stats[2] for data_file in lake.head.files]
+    assert (stats.lower, stats.upper, stats.value_count, stats.null_count) == (None, None, 2, 0)
+    manifests = [manifest for snapshot in lake.foreign.snapshots() for manifest in snapshot.manifests(lake.foreign.io)]
+    assert not any(
+        b"secret" in (entry.data_file.lower_bounds or {}).get(2, b"")
+        for manifest in manifests
+        for entry in manifest.fetch_manifest_entry(lake.foreign.io)
+    )
+    lake.ensure(replace(ORDERS, hidden_bounds=()))
+    lake.put(orders(3, status="public"))
+    assert lake.foreign.properties.get("write.metadata.metrics.column.status") is None
+
+
+# write
+
+
+def test_a_batch_is_invisible_until_it_is_published(lake: Lake) -> None:
+    base = lake.ensure()
+    run_id, written = lake.write(orders(1, 2))
+    assert lake.head.snapshot_id == base
+    assert lake.ids() == []
+    assert lake.ids(written) == [1, 2]
+    lake.writer.publish(lake.dataset, run_id, written)
+    assert lake.head.snapshot_id == written
+    assert lake.ids() == [1, 2]
+    assert list(lake.foreign.refs()) == ["main"]
+
+
+def test_a_merge_replaces_chosen_files_in_one_snapshot(lake: Lake) -> None:
+    lake.ensure(BUCKETED)
+    first = lake.put(orders(*range(20)))
+    keys = pa.table({"order_id": pa.array([3], pa.int64())})
+    (touched,) = lake.writer.files_of(lake.dataset, first, keys)
+    kept = [number for number in lake.ids(files=[touched]) if number != 3]
+    merged = pa.concat_tables([orders(*kept), orders(3, status="paid")])
+    second = lake.put(merged, replaces=[touched])
+    assert lake.ids() == list(range(20))
+    assert lake.head.operation == "overwrite"
+    assert lake.head.parent_id == first
+    assert len({one.uri for one in lake.head.files} - {one.uri for one in lake.reader.snapshot(lake.dataset, first).files}) == 1
+    assert second == lake.head.snapshot_id
+
+
+def test_overwriting_all_files_leaves_only_the_new_rows(lake: Lake) -> None:
+    lake.ensure(BUCKETED)
+    lake.put(orders(1, 2, 3))
+    lake.put(orders(7), replaces=lake.head.files)
+    assert lake.ids() == [7]
+    lake.put(orders(), replaces=lake.head.files)
+    assert lake.ids() == []
+    assert lake.head.row_count == 0
+
+
+@pytest.mark.parametrize("replaces", [None, ()])
+def test_a_batch_of_no_rows_still_makes_a_snapshot(lake: Lake, replaces: tuple[()] | None) -> None:
+    base = lake.ensure()
+    lake.put(orders(1))
+    snapshot = lake.put(orders(), replaces=replaces)
+    assert lake.head.snapshot_id == snapshot != base
+    assert lake.ids() == [1]
+
+
+def test_snapshots_carry_properties_and_the_run(lake: Lake) -> None:
+    lake.ensure()
+    run_id, written = lake.write(orders(1), properties={"controlplane.inputs": "{}", **stamped(NOON)})
+    snapshot = lake.reader.snapshot(lake.dataset, written)
+    assert snapshot.properties["controlplane.inputs"] == "{}"
+    assert snapshot.properties["controlplane.run-id"] == str(run_id)
+    assert snapshot.published_at == NOON
+
+
+def test_opening_and_committing_again_returns_what_the_run_wrote(lake: Lake) -> None:
+    base = lake.ensure()
+    run_id, written = lake.write(orders(1))
+    again = IcebergWriter(lake.catalog)
+    assert again.open_branch(lake.dataset, run_id, base) == written
+    assert again.commit(lake.dataset, run_id, orders(1), replaces=None, properties={}) == written
+    lake.writer.publish(lake.dataset, run_id, written)
+    assert again.open_branch(lake.dataset, run_id, base) == written
+    assert again.commit(lake.dataset, run_id, orders(1), replaces=None, properties={}) == written
+    again.publish(lake.dataset, run_id, written)
+    assert lake.ids() == [1]
+
+
+def test_a_commit_without_an_open_branch_is_refused(lake: Lake) -> None:
+    base = lake.ensure()
+    with pytest.raises(LostRaceError, match="no open branch"):
+        lake.writer.commit(lake.dataset, RunId(uuid4()), orders(1), replaces=None, properties={})
+    with pytest.raises(SnapshotExpiredError):
+        lake.writer.open_branch(lake.dataset, RunId(uuid4()), SnapshotId(base + 1))
+
+
+def test_rows_that_do_not_fit_are_refused_without_quoting_a_value(lake: Lake) -> None:
+    lake.ensure()
+    wrong = {
+        "not every value fits": orders(1).set_column(0, "order_id", pa.array(["person@example.org"])),
+        "is required, but 1 of 1 rows have no value": orders(1).set_column(0, "order_id", pa.array([None], pa.int64())),
+        "have column 'extra'": orders(1).append_column("extra", pa.array([1])),
+    }
+    for sentence, rows in wrong.items():
+        with pytest.raises(ConfigurationError, match=sentence) as caught:
+            lake.write(rows)
+        assert "person@example.org" not in str(caught.value)
+        assert caught.value.__cause__ is None
+
+
+def test_columns_are_reordered_cast_and_filled(lake: Lake) -> None:
+    lake.ensure()
+    rows = pa.table({"amount": pa.array([5], pa.decimal128(5, 0)), "order_id": pa.array([1], pa.int32())})
+    lake.put(rows)
+    read = lake.reader.rows(lake.dataset, lake.head.snapshot_id).read_all()
+    assert read.schema.names == list(ORDERS_NAMES)
+    assert read.column("status").to_pylist() == [None]
+    assert str(read.column("amount")[0].as_py()) == "5.00"
+
+
+# publish
+
+
+def test_publishing_twice_changes_nothing(lake: Lake) -> None:
+    lake.ensure()
+    run_id, written = lake.write(orders(1))
+    lake.writer.publish(lake.dataset, run_id, written)
+    place = lake.foreign.metadata_location
+    lake.writer.publish(lake.dataset, run_id, written)
+    assert lake.foreign.metadata_location == place
+    lake.put(orders(2))
+    lake.writer.publish(lake.dataset, run_id, written)
+    assert lake.ids() == [1, 2]
+
+
+def test_a_foreign_append_in_between_is_never_dropped(lake: Lake) -> None:
+    lake.ensure()
+    run_id, written = lake.write(orders(1))
+    foreign_append(lake, 100)
+    with pytest.raises(LostRaceError, match="has moved to snapshot"):
+        lake.writer.publish(lake.dataset, run_id, written)
+    assert lake.ids() == [100]
+    moved = lake.writer.rebase(lake.dataset, run_id, written, stamped(NOON))
+    assert moved != written
+    assert lake.ids() == [100]
+    assert lake.writer.rebase(lake.dataset, run_id, written, stamped(NOON)) == moved
+    lake.writer.publish(lake.dataset, run_id, moved)
+    assert lake.ids() == [1, 100]
+    assert lake.writer.open_branch(lake.dataset, run_id, lake.head.snapshot_id) == moved
+    assert lake.reader.snapshot(lake.dataset, moved).properties["source-snapshot-id"] == str(written)
+
+
+def test_rebasing_what_builds_on_the_head_already_gives_it_back(lake: Lake) -> None:
+    lake.ensure()
+    run_id, written = lake.write(orders(1))
+    assert lake.writer.rebase(lake.dataset, run_id, written, {}) == written
+    lake.writer.publish(lake.dataset, run_id, written)
+    assert lake.writer.rebase(lake.dataset, run_id, written, {}) == written
+
+
+def test_a_merge_is_not_rebased(lake: Lake) -> None:
+    lake.ensure()
+    lake.put(orders(1))
+    run_id, written = lake.write(orders(2), replaces=lake.head.files)
+    foreign_append(lake, 100)
+    with pytest.raises(LostRaceError):
+        lake.writer.publish(lake.dataset, run_id, written)
+    with pytest.raises(NotAppendOnlyError):
+        lake.writer.rebase(lake.dataset, run_id, written, {})
+    lake.writer.drop_branch(lake.dataset, run_id)
+    assert lake.ids() == [1, 100]
+
+
+def test_two_governed_branches_on_one_base_do_not_drop_each_other(lake: Lake) -> None:
+    lake.ensure()
+    one, first = lake.write(orders(1))
+    two, second = lake.write(orders(2))
+    lake.writer.publish(lake.dataset, two, second)
+    with pytest.raises(LostRaceError):
+        lake.writer.publish(lake.dataset, one, first)
+    lake.writer.publish(lake.dataset, one, lake.writer.rebase(lake.dataset, one, first, {}))
+    assert lake.ids() == [1, 2]
+
+
+def test_only_the_audited_snapshot_is_published_not_the_branch(lake: Lake) -> None:
+    lake.ensure()
+    run_id, written = lake.write(orders(1))
+    table = lake.foreign
+    table.append(fitted(orders(66), table.schema(), lake.dataset), branch=f"cp_{run_id}")
+    lake.writer.publish(lake.dataset, run_id, written)
+    assert lake.ids() == [1]
+
+
+def test_publishing_after_a_foreign_rollback_is_refused(lake: Lake) -> None:
+    base = lake.ensure()
+    lake.put(orders(1))
+    run_id, written = lake.write(orders(2))
+    lake.foreign.manage_snapshots().rollback_to_snapshot(base).commit()
+    lake.writer.publish(lake.dataset, run_id, written)
+    # the audited snapshot builds on what was rolled back and on today's head: it is published whole, as it was audited
+    assert lake.ids() == [1, 2]
+
+
+def test_a_dropped_branch_leaves_main_alone_and_dropping_again_is_no_error(lake: Lake) -> None:
+    lake.ensure()
+    run_id, written = lake.write(orders(1))
+    lake.writer.drop_branch(lake.dataset, run_id)
+    lake.writer.drop_branch(lake.dataset, run_id)
+    lake.writer.drop_branch(DatasetId("iceberg://test", "silver.nothing"), run_id)
+    assert list(lake.foreign.refs()) == ["main"]
+    assert lake.ids() == []
+    with pytest.raises(LostRaceError, match="no open branch"):
+        lake.writer.commit(lake.dataset, run_id, orders(1), replaces=None, properties={})
+    with pytest.raises(SnapshotExpiredError):
+        lake.writer.publish(lake.dataset, run_id, SnapshotId(written + 1))
+
+
+def test_a_merge_whose_files_are_gone_is_planned_again(lake: Lake) -> None:
+    lake.ensure()
+    lake.put(orders(1))
+    stale = lake.head.files
+    lake.put(orders(2), replaces=stale)
+    with pytest.raises(LostRaceError, match="no longer has data file"):
+        lake.write(orders(3), replaces=stale)
+
+
+# errors
+
+
+def test_a_catalog_that_cannot_be_opened_is_told_with_its_cause(tmp_path: Path) -> None:
+    (tmp_path / "catalog.db").write_bytes(b"this is no database" * 100)
+    catalog = IcebergCatalog(
+        name="lake", kind="sql", uri=f"sqlite:///{tmp_path}/catalog.db", warehouse=tmp_path.as_uri(), properties={}
+    )
+    with pytest.raises(CatalogUnavailableError, match="does not answer") as caught:
+        IcebergReader(catalog).head(DatasetId("iceberg://test", "silver.orders"))
+    assert caught.value.__cause__ is not None
+
+
+def test_a_warehouse_that_is_gone_is_told(lake: Lake) -> None:
+    lake.ensure()
+    lake.put(orders(1))
+    lake.foreign.io.delete(lake.foreign.metadata_location)
+    lake.catalog.close()
+    with pytest.raises(CatalogUnavailableError, match=r"does not answer for silver\.orders"):
+        lake.reader.head(lake.dataset)
+
+
+def test_a_name_without_namespace_is_refused(lake: Lake) -> None:
+    with pytest.raises(ConfigurationError, match=r"NAMESPACE\.TABLE"):
+        lake.reader.head(DatasetId("iceberg://test", "orders"))
