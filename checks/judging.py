@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from checks.measuring import share
 from checks.model import Check, CheckKind, CheckResult, Facts, Measurement, Operator, Threshold
-from checks.wording import allowance, finding, future, sentence
+from checks.wording import allowance, article, finding, future, sentence
 from controlplane.kernel.outcome import Outcome, Stage
 
 _ROW_COUNTING = frozenset(
@@ -145,7 +145,7 @@ def _valueless(check: Check, measured: Measurement) -> str:
         return "the schema that the table should have is not recorded"
     if lacks == "values":
         field = check.fields[0] if check.fields else check.arguments.get("field")
-        return f"none of {measured.rows_total} rows has a {field}"
+        return f"none of {measured.rows_total} rows has {article(str(field))}"
     return "the query returned no number" if check.kind is CheckKind.SQL else "nothing to judge"
 
 

@@ -18,6 +18,7 @@ from decimal import Decimal, InvalidOperation
 from checks.model import Check, CheckKind, Facts, Measurement
 from controlplane.kernel.durations import from_unit
 from controlplane.kernel.errors import ConfigurationError
+from controlplane.kernel.outcome import Evidence
 
 _MICROSECONDS = Decimal(1_000_000)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -80,10 +81,10 @@ def seconds_per(unit: str) -> Decimal:
 def heartbeat_age(check: Check, facts: Facts) -> Measurement:
     """Return how long ago the sources were known to be delivered: freshness by heartbeat, which asks nothing of the table."""
     if facts.heartbeat is None:
-        return Measurement(check.id, detail={"lacks": "heartbeat"})
+        return Measurement(check.id, detail={"lacks": "heartbeat"}, evidence=Evidence.METADATA)
     late = facts.heartbeat > facts.now + facts.drift
     age = Decimal(str((facts.now - facts.heartbeat).total_seconds())) / seconds_per(check.unit)
-    return Measurement(check.id, age, detail={"future": "true"} if late else {})
+    return Measurement(check.id, age, detail={"future": "true"} if late else {}, evidence=Evidence.METADATA)
 
 
 def _freshness(check: Check, numbers: Mapping[str, object], facts: Facts, segment: str | None, total: int) -> Measurement:

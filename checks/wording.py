@@ -117,13 +117,13 @@ def _invalid(check: Check) -> str:
     if compared:
         parts.append(f"{field} {' or '.join(compared)}")
     lengths = (("minLength", "shorter"), ("maxLength", "longer"))
-    parts += [f"{_article(field)} {word} than {arguments[name]} characters" for name, word in lengths if name in arguments]
+    parts += [f"{article(field)} {word} than {arguments[name]} characters" for name, word in lengths if name in arguments]
     if "pattern" in arguments:
-        parts.append(f"{_article(field)} that does not match {_short(str(arguments['pattern']))}")
+        parts.append(f"{article(field)} that does not match {_short(str(arguments['pattern']))}")
     if "format" in arguments:
-        parts.append(f"{_article(field)} that is not {_article('valid')} {arguments['format']}")
+        parts.append(f"{article(field)} that is not {article('valid')} {arguments['format']}")
     if "validValues" in arguments:
-        parts.append(f"{_article(field)} {_outside(arguments['validValues'])}")
+        parts.append(f"{article(field)} {_outside(arguments['validValues'])}")
     return f"have {' or '.join(parts)}"
 
 
@@ -138,28 +138,28 @@ def _outside(values: object) -> str:
 def _duplicate(check: Check) -> str:
     listed = check.arguments.get("properties")
     keys = check.fields or (tuple(str(name) for name in listed) if isinstance(listed, list | tuple) else ())
-    named = _article(keys[0]) if len(keys) == 1 else f"a combination of {', '.join(keys)}"
+    named = article(keys[0]) if len(keys) == 1 else f"a combination of {', '.join(keys)}"
     return f"repeat {named} that another row has"
 
 
 def _reference(check: Check) -> str:
     children = list(key_pairs(check))
-    named = _article(children[0]) if len(children) == 1 else f"a combination of {', '.join(children)}"
+    named = article(children[0]) if len(children) == 1 else f"a combination of {', '.join(children)}"
     condition = f" (where {_short(str(check.arguments['where']))})" if "where" in check.arguments else ""
     return f"have {named} that {check.arguments.get('to')} does not have{condition}"
 
 
 def _cast(check: Check) -> str:
     wanted = str(check.arguments.get("type", "value of its type"))
-    return f"have {_article(field_of(check))} that is not exactly {_article(wanted)}"
+    return f"have {article(field_of(check))} that is not exactly {article(wanted)}"
 
 
 def _masked(check: Check) -> str:
-    return f"have {_article(field_of(check))} that is not masked as the contract asks"
+    return f"have {article(field_of(check))} that is not masked as the contract asks"
 
 
 def _leaked(check: Check) -> str:
-    return f"have {_article(field_of(check))} that equals an unmasked value of this batch"
+    return f"have {article(field_of(check))} that equals an unmasked value of this batch"
 
 
 _BREACHES: Mapping[CheckKind, Callable[[Check], str]] = {
@@ -208,7 +208,7 @@ def future(check: Check, measurement: Measurement) -> str:
     count, total = int(measurement.detail["ahead"]), measurement.rows_total or 0
     verb = "has" if count == 1 else "have"
     return (
-        f"{count} of {total} {_plural(total, 'row')}{_where(check)} {verb} {_article(field_of(check))} in the future{ahead}; "
+        f"{count} of {total} {_plural(total, 'row')}{_where(check)} {verb} {article(field_of(check))} in the future{ahead}; "
         f"a future time is never fresh"
     )
 
@@ -274,5 +274,8 @@ def _plural(count: int, noun: str) -> str:
     return noun if count == 1 else noun + "s"
 
 
-def _article(noun: str) -> str:
-    return f"{'an' if noun[:1].lower() in 'aeio' else 'a'} {noun}"
+def article(noun: str) -> str:
+    """Return a noun with its article, by how its first letters are said: ``an order_id``, ``a user_id``, ``an updated_at``."""
+    start = noun[:3].lower()
+    vowel = start[:1] in set("aeio") or (start[:2] in {"un", "up"} and start != "uni")
+    return f"{'an' if vowel else 'a'} {noun}"

@@ -4,32 +4,33 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from controlplane.contracts.loading import load_contract, load_contracts
-from controlplane.contracts.model import Contract
+from controlplane.contracts.model import Contract, DatasetSpec
 from controlplane.gate.model import InputRole
 from controlplane.kernel.clock import SystemClock
 from controlplane.kernel.errors import ConfigurationError
 from controlplane.kernel.ports import Clock, SqlRunner
-from controlplane.settings import Project, load_project
-from controlplane.usecases.compiling.dataset import Governed, compile_dataset
+from controlplane.settings import KeyReference, Limits, PipelineSettings, Project, load_project
+from controlplane.usecases.check_dataset import check_rows
+from controlplane.usecases.compiling.dataset import compile_dataset
 from controlplane.usecases.facade import Plane
 from controlplane.usecases.model import Pipeline, Platform, Ports
+from controlplane.usecases.report import CheckReport
+from pii_policies.model import MasterKey
+from pii_policies.ports import KeyProvider
+from pii_policies.proving import Proof
 
-if TYPE_CHECKING:
-    from controlplane.usecases.report import CheckReport
-    from pii_policies.proving import Proof
+_MEMORY = "2GB"
+_TIMEOUT = 300.0
 
 
 def open_plane(project: str | Path, *, clock: Clock | None = None) -> Plane:
     """Return the plane of a project. Raises ``ConfigurationError`` with every problem of its files."""
-    settings = load_project(project, os.environ)
-    return bind(settings, clock=clock or SystemClock())
+    return bind(load_project(project, os.environ), clock=clock or SystemClock())
 
 
 def bind(settings: Project, *, clock: Clock) -> Plane:
@@ -43,28 +44,22 @@ def bind(settings: Project, *, clock: Clock) -> Plane:
     from controlplane.lakehouse.writing import IcebergWriter  # noqa: PLC0415
     from controlplane.persistence.store import Store  # noqa: PLC0415
     from lineage.transports import load_transport  # noqa: PLC0415
-    from pii_policies.keys import key_provider  # noqa: PLC0415
 
+    places = settings.catalog
     catalog = IcebergCatalog(
-        name=settings.catalog.name,
-        type=settings.catalog.type,
-        uri=settings.catalog.uri,
-        warehouse=settings.warehouse,
-        properties=settings.catalog.properties,
+        name=places.name, kind=places.type, uri=places.uri or "", warehouse=settings.warehouse, properties=places.properties
     )
-    state = filesystem(settings.state, dict(settings.catalog.properties))
-    store = Store(settings.store.url, *state)
-    tokens = key_provider(_reference(settings.keys.tokens), root=settings.root, environ=os.environ)
+    store = Store(settings.store_url, *filesystem(settings.state, dict(places.properties)))
     ports = Ports(
         namespace=settings.namespace,
-        time_zone=settings.calendar.time_zone,
+        time_zone=settings.time_zone,
         actor=getpass.getuser(),
-        platform=platform(settings),
+        platform=load_platform(settings),
         clock=clock,
         reader=IcebergReader(catalog),
         writer=IcebergWriter(catalog),
-        keeper=IcebergKeeper(catalog),
-        landing=FolderLandingZone(settings.landing, properties=settings.catalog.properties),
+        keeper=IcebergKeeper(catalog, min_files=settings.housekeeping.small_files),
+        landing=FolderLandingZone(settings.landing or f"{settings.root.as_uri()}/landing", properties=places.properties),
         journal=store.journal,
         leases=store.leases,
         kept_rows=store.kept_rows,
@@ -72,11 +67,155 @@ def bind(settings: Project, *, clock: Clock) -> Plane:
         records=store.records,
         outbox=store.outbox,
         audit_log=store.audit_log,
-        runners=Runners(settings),
+        runners=Runners(settings.limits),
         engine=NativeEngine(),
-        tokens=tokens,
-        seal=key_provider(_reference(settings.keys.seal), root=settings.root, environ=os.environ),
-        prove=proof_of(settings),
+        tokens=_keys(settings, settings.tokens, "tokens"),
+        seal=_keys(settings, settings.seal, "seal"),
+        prove=lambda canaries: _prove(settings, store.values, canaries),
         transports=[load_transport(entry, root=settings.root) for entry in settings.lineage],
+        grace=settings.housekeeping.grace,
     )
     return Plane(ports, closers=(store.close, catalog.close))
+
+
+def load_platform(settings: Project) -> Platform:
+    """Return every dataset and pipeline of a project, compiled.
+
+    Raises:
+        ConfigurationError: contracts cannot be used, or a pipeline makes or reads a dataset without a contract.
+    """
+    epoch = settings.tokens.epoch if settings.tokens else 0
+    datasets = {
+        spec.name: compile_dataset(contract, spec, namespace=settings.namespace, epoch=epoch)
+        for contract in load_contracts(settings.contracts)
+        for spec in contract.datasets
+    }
+    pipelines = tuple(_pipeline(entry) for entry in settings.pipelines)
+    for pipeline in pipelines:
+        for name in [pipeline.dataset, *pipeline.inputs]:
+            if name not in datasets:
+                known = ", ".join(sorted(datasets)) or "none"
+                message = f"{settings.file}: pipeline {pipeline.name} names {name}, which no contract describes; known are {known}"
+                raise ConfigurationError(message)
+    return Platform(datasets, pipelines)
+
+
+def _pipeline(entry: PipelineSettings) -> Pipeline:
+    return Pipeline(
+        name=entry.name,
+        dataset=entry.dataset,
+        sql=entry.sql.read_text(encoding="utf-8") if entry.sql else None,
+        sql_file=str(entry.sql or ""),
+        engine=entry.engine,
+        inputs={name: InputRole(role) for name, role in entry.inputs.items()},
+        topic=entry.topic,
+    )
+
+
+class Runners(Mapping[str, SqlRunner]):
+    """SQL engines by name, each made when it is first asked for, so that a laptop without Java never needs Spark."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._made: dict[str, SqlRunner] = {}
+
+    def __getitem__(self, name: str) -> SqlRunner:
+        if name not in self._made:
+            self._made[name] = self._make(name)
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(("duckdb", "spark"))
+
+    def __len__(self) -> int:
+        return 2
+
+    def _make(self, name: str) -> SqlRunner:
+        timeout = self._limits.timeout.total_seconds() if self._limits.timeout else _TIMEOUT
+        if name == "duckdb":
+            from controlplane.compute.duckdb import DuckDbRunner  # noqa: PLC0415 (made when first asked for)
+
+            memory = self._limits.memory or _MEMORY
+            return DuckDbRunner(memory_limit=memory, threads=self._limits.threads, timeout=timeout)
+        from controlplane.compute.spark import SparkRunner  # noqa: PLC0415 (an extra)
+
+        return SparkRunner(timeout=timeout)
+
+
+@dataclass(frozen=True)
+class MissingKey(KeyProvider):
+    """Stands where a project names no key; says so when a key is needed."""
+
+    file: Path
+    name: str
+
+    def master(self) -> MasterKey:
+        """Raise ``ConfigurationError``: there is no key."""
+        message = (
+            f"{self.file}: keys.{self.name} is not given, and this needs it; "
+            f"add keys: {{{self.name}: {{from: file, path: secrets/{self.name}.key}}}}, or from: env"
+        )
+        raise ConfigurationError(message)
+
+
+def _keys(settings: Project, reference: KeyReference | None, name: str) -> KeyProvider:
+    from pii_policies.keys import key_provider  # noqa: PLC0415 (an adapter)
+
+    if reference is None:
+        return MissingKey(settings.file, name)
+    return key_provider(reference.as_mapping(), root=settings.root, environ=os.environ)
+
+
+def _prove(settings: Project, values: Callable[[], Iterator[tuple[str, object]]], canaries: Sequence[str]) -> Proof:
+    """Decode what the project wrote: all tables above bronze, kept rows, the store, and lineage events in files."""
+    from controlplane.lakehouse.storage import filesystem  # noqa: PLC0415 (an adapter)
+    from pii_policies.detection.proof import prove  # noqa: PLC0415 (an adapter)
+
+    properties = dict(settings.catalog.properties)
+    warehouse, base = filesystem(settings.warehouse, properties)
+    state, kept = filesystem(settings.state, properties)
+    layers = {spec.name.partition(".")[0] for spec in _specs(settings) if spec.layer != "bronze"}
+    roots = [(warehouse, f"{base}/{layer}") for layer in sorted(layers)]
+    files = [settings.root / str(entry["path"]) for entry in settings.lineage if entry.get("to") == "file"]
+    return prove([*roots, (state, kept), *(file for file in files if file.exists())], canaries, values=values())
+
+
+def _specs(settings: Project) -> Sequence[DatasetSpec]:
+    return [spec for contract in load_contracts(settings.contracts) for spec in contract.datasets]
+
+
+def check_loose(data: str, contract_file: Path, *, chosen: str | None, snapshot_id: int | None) -> CheckReport:
+    """Return what a contract says of a file or table outside any project.
+
+    Args:
+        data: path or URI of a Parquet or CSV file, a folder of Parquet files, or an Iceberg table.
+        chosen: which dataset of the contract, where it has several.
+
+    Raises:
+        ConfigurationError: the contract or the data cannot be used.
+    """
+    from checks.engines.native import NativeEngine  # noqa: PLC0415 (an adapter)
+    from controlplane.lakehouse.loose import read_loose  # noqa: PLC0415 (an adapter)
+
+    contract = load_contract(contract_file)
+    governed = compile_dataset(contract, _chosen(contract, chosen), namespace="file", epoch=None)
+    loose = read_loose(data, snapshot_id=snapshot_id)
+    return check_rows(
+        governed,
+        loose.rows,
+        runner=Runners(Limits())["duckdb"],
+        engine=NativeEngine(),
+        clock=SystemClock(),
+        evidence=loose.evidence,
+        snapshot_id=loose.snapshot_id,
+    )
+
+
+def _chosen(contract: Contract, chosen: str | None) -> DatasetSpec:
+    names = [spec.name for spec in contract.datasets]
+    for spec in contract.datasets:
+        if chosen in {spec.name, spec.object_name} or (chosen is None and len(names) == 1):
+            return spec
+    wanted = f"has no dataset {chosen!r}" if chosen else "has no dataset" if not names else "describes several datasets"
+    message = f"{contract.place.file} {wanted}; choose one with --object: {', '.join(names) or 'none'}"
+    raise ConfigurationError(message)

@@ -12,12 +12,13 @@ from checks.measuring import exact, heartbeat_age, read_probe, whole
 from checks.model import Check, CheckKind, Facts, Measurement
 from checks.planning import MOST_SEGMENTS, SEGMENT, Scan, Target, plan_scans
 from checks.ports import CheckEngine, Subject
-from checks.sql.predicates import field_of
+from checks.sql.predicates import field_of, parent_columns
 from checks.sql.queries import prepare
 from checks.sql.reconciling import compare_query, read_comparison
 from checks.sql.times import day_counts, zone
 from controlplane.kernel.errors import ConfigurationError, QueryFailedError, QueryTimedOutError
 from controlplane.kernel.outcome import Evidence
+from controlplane.kernel.sql import relation
 
 
 class NativeEngine(CheckEngine):
@@ -55,7 +56,7 @@ def _scanned(scan: Scan, subject: Subject) -> Iterator[tuple[int, Measurement]]:
             for half in scan.halves():
                 yield from _scanned(half, subject)
             return
-        yield from _all_failed(scan, str(error))
+        yield from _all_failed(scan, _explained(scan.probes[0].check, subject, error) or str(error))
         return
     if len(rows) > MOST_SEGMENTS:
         yield from _all_failed(
@@ -81,6 +82,19 @@ def _read(scan: Scan, rows: Sequence[Mapping[str, object]], facts: Facts) -> Ite
 def _all_failed(scan: Scan, problem: str) -> Iterator[tuple[int, Measurement]]:
     for probe in scan.probes:
         yield probe.position, Measurement(probe.check.id, error=problem)
+
+
+def _explained(check: Check, subject: Subject, error: QueryFailedError) -> str | None:
+    """Return in plain words that a parent lacks columns; an engine speaks of a table that it cannot find instead."""
+    if check.kind is not CheckKind.REFERENCE or isinstance(error, QueryTimedOutError):
+        return None
+    parent = str(check.arguments["to"])
+    try:
+        known = subject.session.query(f"SELECT * FROM {relation(subject.references[parent])} LIMIT 0").schema.names
+    except QueryFailedError:
+        return None
+    missing = sorted(parent_columns(check) - set(known))
+    return f"{parent} has no column {', '.join(missing)}; it has {', '.join(known)}" if missing else None
 
 
 def _apart(check: Check, subject: Subject, scanned: Sequence[Measurement]) -> Measurement:

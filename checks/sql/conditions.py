@@ -31,11 +31,20 @@ def condition_on(text: object, alias: str, *, name: str = "where") -> str:
         ConfigurationError: as for ``condition``.
     """
     condition(text, name=name)
-    parsed = _expression(text, name)
+    parsed = _expression(text, name).copy()
     for column in list(parsed.find_all(exp.Column)):
         if not column.table:
             column.set("table", exp.to_identifier(alias, quoted=True))
     return f"({parsed.sql(dialect=_DIALECT)})"
+
+
+def columns_of(text: object, *, name: str = "where") -> set[str]:
+    """Return the names of the columns an expression reads.
+
+    Raises:
+        ConfigurationError: the text is no single expression.
+    """
+    return {column.name for column in _expression(text, name).find_all(exp.Column)}
 
 
 def measure(text: object, *, name: str = "measure") -> str:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from checks.model import Check, CheckKind
-from checks.sql.conditions import condition, condition_on
+from checks.sql.conditions import columns_of, condition, condition_on
 from checks.sql.values import FLOATING, bound, members
 from controlplane.kernel.errors import ConfigurationError
 from controlplane.kernel.sql import columns as column_list
@@ -186,6 +186,16 @@ def _reference(check: Check, columns: Mapping[str, str], references: Mapping[str
     asked = [f"{identifier(name)} IS NOT NULL" for name in pairs]
     known = f"SELECT ({parents}) FROM {relation(parent)} AS {identifier(PARENT)} WHERE {' AND '.join(present)}"
     return f"({' AND '.join(asked)} AND ({children}) NOT IN ({known}))"
+
+
+def parent_columns(check: Check) -> set[str]:
+    """Return the names of the parent's columns that a reference reads.
+
+    Raises:
+        ConfigurationError: its arguments cannot be read.
+    """
+    where = check.arguments.get("where")
+    return set(key_pairs(check).values()) | (columns_of(where) if where is not None else set())
 
 
 def key_pairs(check: Check) -> Mapping[str, str]:

@@ -43,10 +43,10 @@ def day_counts(check: Check, subject: str, *, canonical: str, now: datetime, cal
     local = f"timezone({literal(zone(calendar).key)}, {instant_text(check, field, canonical, calendar=calendar)})"
     where = f" AND {condition(check.where)}" if check.where else ""
     return (
-        f"SELECT CAST(at AS DATE) AS day, count(*) AS rows FROM (SELECT {local} AS at FROM {relation(subject)} "
-        f"WHERE {identifier(field)} IS NOT NULL{where}) WHERE CAST(at AS TIME) <= TIME {literal(moment.time().isoformat())} "
-        f"AND at >= TIMESTAMP {literal((moment.date() - back).isoformat())} "
-        f"AND at < TIMESTAMP {literal((moment.date() + timedelta(days=1)).isoformat())} GROUP BY 1"
+        f"SELECT CAST(moment AS DATE) AS day, count(*) AS rows FROM (SELECT {local} AS moment FROM {relation(subject)} "
+        f"WHERE {identifier(field)} IS NOT NULL{where}) WHERE CAST(moment AS TIME) <= TIME {literal(moment.time().isoformat())} "
+        f"AND moment >= TIMESTAMP {literal((moment.date() - back).isoformat())} "
+        f"AND moment < TIMESTAMP {literal((moment.date() + timedelta(days=1)).isoformat())} GROUP BY 1"
     )
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
 
 import pyarrow as pa
@@ -62,7 +63,8 @@ class SparkRunner(SqlRunner):
     driver_memory: str = "1g"
     timeout: float = 600.0
     dialect: Literal["duckdb", "spark"] = "spark"
-    _started: SparkSession | None = None
+    _started: SparkSession | None = field(default=None, init=False, repr=False)
+    _folder: TemporaryDirectory[str] | None = field(default=None, init=False, repr=False)
 
     @contextmanager
     def session(self) -> Iterator[SqlSession]:
@@ -73,7 +75,8 @@ class SparkRunner(SqlRunner):
             UnavailableError: its Java machine does not start.
         """
         if self._started is None:
-            self._started = _start(self.master, self.driver_memory)
+            self._folder = TemporaryDirectory(prefix="controlplane-spark-")
+            self._started = _start(self.master, self.driver_memory, self._folder.name)
         spark = self._started.newSession()
         for name, value in _SESSION.items():
             spark.conf.set(name, value)
@@ -88,6 +91,9 @@ class SparkRunner(SqlRunner):
         if self._started is not None:
             self._started.stop()
             self._started = None
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
 
 
 class SparkSqlSession(SqlSession):
@@ -232,7 +238,7 @@ def _named_parameters(sql: str, count: int) -> str:
     return sql
 
 
-def _start(master: str, driver_memory: str) -> SparkSession:
+def _start(master: str, driver_memory: str, folder: str) -> SparkSession:
     try:
         from pyspark.errors import PySparkException  # noqa: PLC0415 - heavy and optional
         from pyspark.logger import PySparkLogger  # noqa: PLC0415
@@ -242,8 +248,13 @@ def _start(master: str, driver_memory: str) -> SparkSession:
         raise NotInstalledError(message) from None
     for name in _TALKING_LOGGERS:
         PySparkLogger.getLogger(name).disabled = True
-    builder = SparkSession.builder.master(master).appName("controlplane").config("spark.driver.memory", driver_memory)
-    for name, value in {**_LAUNCH, **_SESSION}.items():
+    given = {
+        "spark.driver.memory": driver_memory,
+        "spark.local.dir": folder,
+        "spark.sql.warehouse.dir": f"{folder}/warehouse",  # made at the start, else in the working directory
+    }
+    builder = SparkSession.builder.master(master).appName("controlplane")
+    for name, value in {**_LAUNCH, **_SESSION, **given}.items():
         builder = builder.config(name, value)
     try:
         spark = builder.getOrCreate()

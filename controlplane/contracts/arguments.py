@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time
 
@@ -35,7 +34,10 @@ def read_arguments(kind: str, body: Section, scope: Scope, field: FieldSpec | No
     """Return a rule's arguments in the contract's words, names of fields replaced by those of columns.
 
     Args:
+        kind: a library metric, ``sql`` or one of our kinds.
         body: the quality entry, or ``implementation`` of one of our kinds.
+        scope: the dataset's fields.
+        field: whose rule it is; None for the object's own.
     """
     if kind == "sql":
         return {}
@@ -55,7 +57,7 @@ def read_arguments(kind: str, body: Section, scope: Scope, field: FieldSpec | No
 
 def misfit(value: object, canonical: str) -> str | None:
     """Return why a YAML value can never equal a column's value of this type; None where it can."""
-    base = canonical.split("(")[0]
+    base = canonical.split("(", maxsplit=1)[0]
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if base == _UNKNOWN or value is None:
         return None
@@ -73,12 +75,17 @@ def misfit(value: object, canonical: str) -> str | None:
     return f"{kind_of(value)} cannot be a value of type {canonical}{hint}"
 
 
-_TIMES = {"date": date, "time": time, "timestamp": datetime, "timestamptz": datetime}
+_TIMES: Mapping[str, Callable[[str], object]] = {
+    "date": date.fromisoformat,
+    "time": time.fromisoformat,
+    "timestamp": datetime.fromisoformat,
+    "timestamptz": datetime.fromisoformat,
+}
 
 
 def _is_time(text: str, base: str) -> bool:
     try:
-        _TIMES[base].fromisoformat(text)
+        _TIMES[base](text)
     except ValueError:
         return False
     return True

@@ -10,8 +10,8 @@ from hashlib import sha256
 from controlplane.contracts.fields import ReadField, read_fields
 from controlplane.contracts.linting import lint_dataset
 from controlplane.contracts.model import Contract, DatasetSpec, Layer, OnUnknown, QualityRule
-from controlplane.contracts.properties import PropertyIndex
 from controlplane.contracts.promises import read_promises
+from controlplane.contracts.properties import PropertyIndex
 from controlplane.contracts.rules import enum_rule, read_rules
 from controlplane.contracts.scope import Scope, columns_of, place
 from controlplane.contracts.vocabulary import COMPATIBILITIES
@@ -29,7 +29,10 @@ def build(document: Document, content: bytes, issues: Issues, index: PropertyInd
     """Return the contract a document describes; where something is wrong, ``issues`` says so and a default stands in.
 
     Args:
+        document: a map at its top, as the file holds it.
         content: the file's bytes.
+        issues: of the document.
+        index: its properties of ours.
         today: against which waivers expire; None leaves that unjudged.
     """
     data: Mapping[str, object] = document.data if isinstance(document.data, dict) else {}
@@ -87,9 +90,7 @@ def _datasets(data: Mapping[str, object], scope: Scope, index: PropertyIndex, to
     return tuple(found)
 
 
-def _dataset(
-    item: Mapping[str, object], path: Steps, scope: Scope, index: PropertyIndex, today: date | None
-) -> DatasetSpec:
+def _dataset(item: Mapping[str, object], path: Steps, scope: Scope, index: PropertyIndex, today: date | None) -> DatasetSpec:
     object_name = _text(item, "name") or ""
     fields = read_fields(item.get("properties"), (*path, "properties"), scope, index)
     named = [(field.spec.name if field.logical_name is None else field.logical_name, field.spec.name) for field in fields]

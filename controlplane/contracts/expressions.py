@@ -17,8 +17,11 @@ _NO_CONDITION = (exp.Query, exp.AggFunc, exp.Window, exp.Alias, exp.Command)
 _PLACEHOLDER = re.compile(r"\{(object|property|field)\}")
 _DIALECT = "duckdb"
 
-_PARTITION = re.compile(r"(?:(?P<transform>[a-z]+)\s*\(\s*(?:(?P<width>[0-9]+)\s*,\s*)?)?(?P<field>\w+)\s*(?P<close>\))?")
-_NEEDS_WIDTH = frozenset({"bucket", "truncate"})
+_PARTITIONS = (
+    re.compile(r"(?P<field>\w+)"),
+    re.compile(r"(?P<transform>year|month|day|hour)\s*\(\s*(?P<field>\w+)\s*\)"),
+    re.compile(r"(?P<transform>bucket|truncate)\s*\(\s*0*[1-9][0-9]{0,8}\s*,\s*(?P<field>\w+)\s*\)"),
+)
 _OF_TIME = {
     "year": ("date", "timestamp", "timestamptz"),
     "month": ("date", "timestamp", "timestamptz"),
@@ -49,7 +52,9 @@ def condition_columns(text: str) -> tuple[str, ...]:
     where = select.args.get("where") if isinstance(select, exp.Select) else None
     condition = where.this if where else None
     if not isinstance(condition, exp.Paren) or _clauses(select) != ["expressions", "where"] or condition.find(*_NO_CONDITION):
-        message = f"{shown(text)} is not a condition on one row; write one such as status = 'paid', without SELECT or aggregates"
+        message = (
+            f"{shown(text)} is not a condition on one row; write one such as status = 'paid', without SELECT or aggregates"
+        )
         raise ValueError(message)
     return _columns(condition, text)
 
@@ -59,6 +64,7 @@ def expression_columns(text: str, *, aggregate: bool) -> tuple[str, ...]:
     """Return the columns that an SQL expression names, in order.
 
     Args:
+        text: the expression.
         aggregate: whether it must aggregate (``sum(amount)``) or must not.
 
     Raises:
@@ -132,7 +138,9 @@ def check_pattern(pattern: str) -> None:
         pc.match_substring_regex(pa.nulls(0, pa.string()), pattern)  # compiles it; pa.array would import pandas
     except pa.ArrowInvalid as error:
         reason = str(error).removeprefix("Invalid regular expression: ")
-        message = f"{shown(pattern)} is not understood by the engines (RE2): {reason}; look-around and backreferences are not allowed"
+        message = (
+            f"{shown(pattern)} is not understood by the engines (RE2): {reason}; look-around and backreferences are not allowed"
+        )
         raise ValueError(message) from None
 
 
@@ -142,26 +150,20 @@ def partition_field(text: str) -> tuple[str, str]:
     Raises:
         ValueError: it is none; the message says what is allowed.
     """
-    match = _PARTITION.fullmatch(text.strip())
-    transform = match["transform"] if match else None
-    wide = match is not None and match["width"] is not None
-    fine = match is not None and (match["close"] is not None) == (transform is not None)
-    if not match or not fine or (transform and transform not in {*_OF_TIME, *_NEEDS_WIDTH}):
-        fine = False
-    elif wide != (transform in _NEEDS_WIDTH) or (wide and int(match["width"]) not in range(1, 2**31)):
-        fine = False
-    if not match or not fine:
-        message = (
-            f"{shown(text)} is not a partition transform; allowed are a field's name, bucket(n, field), truncate(n, field), "
-            "year(field), month(field), day(field), hour(field)"
-        )
-        raise ValueError(message)
-    return transform or "identity", match["field"]
+    for pattern in _PARTITIONS:
+        match = pattern.fullmatch(text.strip())
+        if match is not None:
+            return match.groupdict().get("transform") or "identity", match["field"]
+    message = (
+        f"{shown(text)} is not a partition transform; allowed are a field's name, bucket(n, field), truncate(n, field), "
+        "year(field), month(field), day(field), hour(field)"
+    )
+    raise ValueError(message)
 
 
 def partition_misfit(transform: str, canonical: str) -> str | None:
     """Return why a partition transform does not fit a field's type; None where it does (Iceberg spec, Partition Transforms)."""
-    base = canonical.split("(")[0]
+    base = canonical.split("(", maxsplit=1)[0]
     allowed = _OF_TIME.get(transform)
     if allowed is None and transform == "truncate":
         allowed = _TRUNCATED
@@ -180,12 +182,16 @@ def check_cron(text: str) -> None:
     """
     fields = text.split()
     if len(fields) != len(_CRON_FIELDS):
-        message = f"{shown(text)} is not a cron schedule; it has five fields (minute hour day month weekday), such as '0 20 * * *'"
+        message = (
+            f"{shown(text)} is not a cron schedule; it has five fields (minute hour day month weekday), such as '0 20 * * *'"
+        )
         raise ValueError(message)
     for found, (name, low, high, names) in zip(fields, _CRON_FIELDS, strict=True):
         for item in found.split(","):
             if not _cron_item(item, low, high, names):
-                message = f"{shown(text)}: {shown(item)} is no {name}; allowed are * and {low} to {high}, ranges, lists and /steps"
+                message = (
+                    f"{shown(text)}: {shown(item)} is no {name}; allowed are * and {low} to {high}, ranges, lists and /steps"
+                )
                 raise ValueError(message)
 
 

@@ -11,7 +11,7 @@ from controlplane.contracts.model import FieldSpec, Masking, Waiver
 from controlplane.contracts.properties import Properties, PropertyIndex
 from controlplane.contracts.scope import Scope, place
 from controlplane.contracts.vocabulary import BOUNDS, LENGTHS, PROFILES, SENSITIVITIES, TECHNIQUES
-from controlplane.kernel.problems import Steps, shown
+from controlplane.kernel.problems import Steps
 from controlplane.kernel.reading import Section
 from controlplane.kernel.types import canonical_type
 
@@ -65,16 +65,18 @@ def read_fields(properties: object, path: Steps, scope: Scope, index: PropertyIn
         at = (*path, position)
         name = item["physicalName"] if isinstance(item.get("physicalName"), str) else item["name"]
         if name.casefold() in seen:
-            scope.doubt(at, f"the field {name!r} stands twice (first in line {seen[name.casefold()]}); engines ignore case; keep one")
+            scope.doubt(
+                at, f"the field {name!r} stands twice (first in line {seen[name.casefold()]}); engines ignore case; keep one"
+            )
         seen.setdefault(name.casefold(), scope.issues.document.line(at))
         spec = _field(item, at, scope, index.of(at), key, name)
-        fields.append(ReadField(spec, at, item["name"] if item["name"] != name else None, item.get("quality"), item.get("enum")))
+        fields.append(
+            ReadField(spec, at, item["name"] if item["name"] != name else None, item.get("quality"), item.get("enum"))
+        )
     return tuple(fields)
 
 
-def _field(
-    item: Mapping[str, Any], path: Steps, scope: Scope, ours: Properties, key: int | None, name: str
-) -> FieldSpec:  # noqa: PLR0913 (joins what three readers found about one field)
+def _field(item: Mapping[str, Any], path: Steps, scope: Scope, ours: Properties, key: int | None, name: str) -> FieldSpec:
     canonical = _type(item, path, scope)
     labels = _labels(ours, scope)
     return FieldSpec(
@@ -138,17 +140,22 @@ def _options(item: Mapping[str, object], path: Steps, scope: Scope, canonical: s
     given = item.get("logicalTypeOptions")
     if not isinstance(given, dict):
         return {}
-    options = dict(given)
-    for exclusive, inclusive in _EXCLUSIVE.items():
-        if isinstance(options.get(exclusive), bool):
-            if options.pop(exclusive) and inclusive in options:
-                options[exclusive] = options.pop(inclusive)
+    options = numeric_bounds(given)
     section = Section(scope.issues, (*path, "logicalTypeOptions"), {key: options[key] for key in options if key in _CHECKED})
     read_limits(section, scope, canonical)
     for key in options:
         if key not in _CHECKED | _SAID_ELSEWHERE:
             scope.issues.warn((*path, "logicalTypeOptions", key), "is not checked by this version")
     return options
+
+
+def numeric_bounds(options: Mapping[str, object]) -> dict[str, object]:
+    """Return options in which exclusive bounds are values as in 3.1, not true or false beside a bound as in 3.0."""
+    found = dict(options)
+    for exclusive, inclusive in _EXCLUSIVE.items():
+        if isinstance(found.get(exclusive), bool) and found.pop(exclusive) and inclusive in found:
+            found[exclusive] = found.pop(inclusive)
+    return found
 
 
 def _labels(ours: Properties, scope: Scope) -> dict[str, Any]:

@@ -34,6 +34,10 @@ def read_handling(ours: Properties, kind: str, severity: Severity, scope: Scope,
     """Return how a rule's failing rows are handled.
 
     Args:
+        ours: the rule's properties of ours.
+        kind: the rule's kind.
+        severity: the rule's severity; error and critical block unless said otherwise.
+        scope: the dataset's fields.
         mode: how the dataset is written: from an overwritten one no row can be set aside.
     """
     shorthand = ours.get("blocking")
@@ -56,7 +60,9 @@ def read_handling(ours: Properties, kind: str, severity: Severity, scope: Scope,
     )
     blocks = found.blocking if found.blocking is not None else severity.rank >= Severity.ERROR.rank
     if found.quarantine is not None and not blocks:
-        message = "sets rows aside, but the check does not block, so its failing rows are published; write blocking: true or remove it"
+        message = (
+            "sets rows aside, but a check that does not block publishes its failing rows; write blocking: true or remove it"
+        )
         section.problem("quarantine", message)
     section.done()
     return found

@@ -56,7 +56,9 @@ def _unprotected(field: FieldSpec, layer: Layer | None) -> str | None:
     meant = [(word, nearest(word, tuple(DIRECT_CATEGORIES), _MISSPELT)) for word in field.data_category]
     for word, near in meant:
         if near:
-            return f"{field.name} has the category {word!r}, which is nearly {near!r}, in clear in layer {layer.value}; {way_out}"
+            return (
+                f"{field.name} has the category {word!r}, which is nearly {near!r}, in clear in layer {layer.value}; {way_out}"
+            )
     if field.subject_key or field.quasi_identifier:
         return None
     if field.data_category:
@@ -64,7 +66,11 @@ def _unprotected(field: FieldSpec, layer: Layer | None) -> str | None:
             f"{field.name} holds {listed(field.data_category)} in clear in layer {layer.value} and counts as direct; {way_out}, "
             "or declare controlplane.subjectKey or controlplane.quasiIdentifier"
         )
-    return f"{field.name} is restricted and in clear in layer {layer.value}; {way_out}" if field.sensitivity == "restricted" else None
+    return (
+        f"{field.name} is restricted and in clear in layer {layer.value}; {way_out}"
+        if field.sensitivity == "restricted"
+        else None
+    )
 
 
 def _misfits(field: FieldSpec, masking: Masking) -> Iterator[str]:
@@ -148,7 +154,7 @@ def _reference(rule: QualityRule, spec: DatasetSpec, parent: DatasetSpec) -> Ite
 
 
 def _family(canonical: str) -> str:
-    base = canonical.split("(")[0]
+    base = canonical.split("(", maxsplit=1)[0]
     return "number" if base in {"long", "int", "double", "float", "decimal"} else base
 
 

@@ -140,9 +140,7 @@ def guaranteed_latency(contracts: Iterable[Contract]) -> dict[str, timedelta | N
     for contract in contracts:
         for spec in contract.datasets:
             spans = [
-                _span(promise)
-                for promise in contract.promises
-                if promise.property in _LATENCIES and _concerns(promise, spec)
+                _span(promise) for promise in contract.promises if promise.property in _LATENCIES and _concerns(promise, spec)
             ]
             found[spec.name] = min((span for span in spans if span is not None), default=None)
     return found

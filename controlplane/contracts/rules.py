@@ -59,7 +59,9 @@ class _Parts:
     body: Section
 
 
-def read_rules(entries: object, path: Steps, scope: Scope, field: FieldSpec | None, index: PropertyIndex) -> tuple[QualityRule, ...]:
+def read_rules(
+    entries: object, path: Steps, scope: Scope, field: FieldSpec | None, index: PropertyIndex
+) -> tuple[QualityRule, ...]:
     """Return the rules of one ``quality`` list that this product runs.
 
     Args:
@@ -88,7 +90,11 @@ def enum_rule(listed_values: object, path: Steps, scope: Scope, canonical: str) 
     if not values:
         return ()
     arguments = {"validValues": values}
-    return (QualityRule(id=ENUM, kind="invalidValues", place=place(scope.issues, path), arguments=arguments, dimension=Dimension.CONFORMITY),)
+    return (
+        QualityRule(
+            id=ENUM, kind="invalidValues", place=place(scope.issues, path), arguments=arguments, dimension=Dimension.CONFORMITY
+        ),
+    )
 
 
 def _parts(entry: Mapping[str, object], path: Steps, scope: Scope) -> _Parts | None:
@@ -105,7 +111,9 @@ def _parts(entry: Mapping[str, object], path: Steps, scope: Scope) -> _Parts | N
     if metric in LIBRARY:
         return _Parts(entry, path, str(metric), Section(scope.issues, path, dict(entry)))
     if "rule" in entry and "metric" not in entry:
-        message = f"the rule {shown(metric)} has no definition in the standard and is not checked; use metric: {listed(LIBRARY)}"
+        message = (
+            f"the rule {shown(metric)} has no definition in the standard and is not checked; use metric: {listed(LIBRARY)}"
+        )
         scope.doubt((*path, "rule"), message)
     return None
 
@@ -116,7 +124,9 @@ def _custom(entry: Mapping[str, object], path: Steps, scope: Scope) -> _Parts | 
         if isinstance(engine, str) and nearly_ours(engine):
             scope.issues.add((*path, "engine"), f"the engine {shown(engine)} is nearly ours; write {_ENGINE!r} or rename it")
         else:
-            scope.issues.warn((*path, "engine"), f"the engine {shown(engine)} is not run by this product; the rule is not checked")
+            scope.issues.warn(
+                (*path, "engine"), f"the engine {shown(engine)} is not run by this product; the rule is not checked"
+            )
         return None
     section = Section(scope.issues, (*path, "implementation"), body)
     kind = section.text("kind", required=True)
@@ -127,9 +137,7 @@ def _custom(entry: Mapping[str, object], path: Steps, scope: Scope) -> _Parts | 
     return _Parts(entry, path, kind, section) if kind in OURS else None
 
 
-def _rule(
-    parts: _Parts, scope: Scope, field: FieldSpec | None, ours: Properties, taken: set[str]
-) -> Iterator[QualityRule]:
+def _rule(parts: _Parts, scope: Scope, field: FieldSpec | None, ours: Properties, taken: set[str]) -> Iterator[QualityRule]:
     """Yield the rule, or nothing when its threshold cannot be read (that is then a problem or a warning)."""
     misplaced = _misplaced(parts.kind, field)
     if misplaced:
@@ -254,7 +262,7 @@ def _unit(parts: _Parts, scope: Scope) -> str:
     return given
 
 
-def _word(parts: _Parts, scope: Scope, key: str, words: type[Severity] | type[Dimension]) -> Severity | Dimension | None:
+def _word(parts: _Parts, scope: Scope, key: str, words: type[Severity | Dimension]) -> Severity | Dimension | None:
     given = parts.entry.get(key)
     if given is None:
         return None

@@ -13,7 +13,9 @@ from controlplane.kernel.json_schemas import JsonSchema
 from controlplane.kernel.problems import Steps, kind_of, unknown
 from controlplane.kernel.reading import Issues
 
-_CURRENT = "v3.1.0"
+CURRENT = "v3.1.0"
+"""The version we write."""
+
 _FILES = {"v3.0.0": "3.0.1", "v3.0.1": "3.0.1", "v3.0.2": "3.0.2", "v3.1.0": "3.1.0", "v3.2.0": "3.2.0"}
 
 _OPEN = ("Server", "DataQuality", "SupportItem", "Pricing", "Team", "Role", "ServiceLevelAgreementProperty", "CustomProperty")
@@ -34,19 +36,19 @@ def check_schema(data: Mapping[str, object], issues: Issues) -> None:
         issues.add(("apiVersion",), unknown("version of the standard", declared, API_VERSIONS))
         return
     errors = _schema(declared).errors(data)
-    if errors and declared != _CURRENT:
-        newer = _schema(_CURRENT).errors({**data, "apiVersion": _CURRENT})
+    if errors and declared != CURRENT:
+        newer = _schema(CURRENT).errors({**data, "apiVersion": CURRENT})
         if not newer:
-            message = f"breaks the schema of {declared} that it declares but fits {_CURRENT}; set apiVersion: {_CURRENT}"
+            message = f"breaks the schema of {declared} that it declares but fits {CURRENT}; set apiVersion: {CURRENT}"
             issues.warn(("apiVersion",), message)
         errors = min(newer, errors, key=len)
     for path, message in errors:
         issues.add(path, message)
 
 
-def fits(data: Mapping[str, object], version: str) -> bool:
-    """Return whether a contract fits the schema of a version of the standard."""
-    return not _schema(version).errors(data)
+def schema_errors(data: Mapping[str, object], version: str) -> list[tuple[Steps, str]]:
+    """Return where a contract breaks the schema of a version of the standard."""
+    return _schema(version).errors(data)
 
 
 def unnamed_keys(data: Mapping[str, object], version: str) -> list[tuple[Steps, str]]:

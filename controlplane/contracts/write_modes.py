@@ -74,7 +74,9 @@ def _order(section: Section, scope: Scope) -> tuple[str, ...]:
         near = None if known else scope.near_column(name, _NEARLY)
         if near:
             path = section.at("orderBy", position)
-            section.issues.add(path, f"{shown(name)} is no field: did you mean {near!r}? rename it if the SELECT has such a column")
+            section.issues.add(
+                path, f"{shown(name)} is no field: did you mean {near!r}? rename it if the SELECT has such a column"
+            )
         elif not known:
             message = f"{shown(name)} is no field of the dataset, so the SELECT must return it beside them"
             section.issues.warn(section.at("orderBy", position), message)
@@ -108,7 +110,9 @@ def _keys(section: Section, scope: Scope, mode: WriteMode, fields: Mapping[str, 
     for name in mode.keys:
         field = fields[name]
         if field.masking is not None and field.masking.technique != "token":
-            section.problem("keys", f"{name} is masked by {field.masking.technique}, so its rows could not be told apart; use token")
+            section.problem(
+                "keys", f"{name} is masked by {field.masking.technique}, so its rows could not be told apart; use token"
+            )
         if not field.required and field.primary_key is None:
             scope.issues.warn(section.at("keys"), f"{name} is a key but may be null; say required: true")
     primary = {name for name, field in fields.items() if field.primary_key is not None}

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import yaml
 
-from controlplane.kernel.problems import DocumentInvalidError, Steps, Problem, shown
+from controlplane.kernel.problems import DocumentInvalidError, Problem, Steps, shown
 
 _LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MAX_BYTES = 5_000_000

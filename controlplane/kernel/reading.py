@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from controlplane.kernel.documents import Document
 from controlplane.kernel.durations import parse_duration
-from controlplane.kernel.problems import DocumentInvalidError, Steps, Problem, kind_of, listed, shown, unknown
+from controlplane.kernel.problems import DocumentInvalidError, Problem, Steps, kind_of, listed, shown, unknown
 
 T = TypeVar("T")
 

@@ -7,8 +7,11 @@ from threading import Lock
 from pyarrow.fs import FileSystem
 from pyiceberg.io.pyarrow import PyArrowFileIO
 
+from controlplane.lakehouse.storage import filesystem
+
 _LOCK = Lock()
 _OPEN: dict[tuple[object, ...], FileSystem] = {}
+_S3 = {"s3", "s3a", "s3n"}
 _SETTINGS = ("s3.", "client.", "gcs.", "adls.", "hdfs.", "DEFAULT_")
 
 
@@ -23,5 +26,11 @@ class SharedFileIO(PyArrowFileIO):
         key = (scheme, netloc, settings)
         with _LOCK:
             if key not in _OPEN:
-                _OPEN[key] = super()._initialize_fs(scheme, netloc)
+                _OPEN[key] = self._opened(scheme, netloc)
             return _OPEN[key]
+
+    def _opened(self, scheme: str, netloc: str | None) -> FileSystem:
+        if scheme in _S3 and netloc and "s3.region" in self.properties:
+            return filesystem(f"s3://{netloc}", self.properties)[0]
+        # without a region pyiceberg asks the bucket for its own
+        return super()._initialize_fs(scheme, netloc)

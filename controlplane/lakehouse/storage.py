@@ -56,7 +56,8 @@ def filesystem(uri: str, properties: Mapping[str, str]) -> tuple[FileSystem, str
     if parts.scheme == "file" and parts.netloc in {"", "localhost"} and parts.path.startswith("/"):
         return FolderFileSystem(), parts.path.rstrip("/") or "/"
     if parts.scheme == "s3" and parts.netloc:
-        return S3FileSystem(**_s3_options(properties)), f"{parts.netloc}{parts.path}".rstrip("/")
+        # a small file is then one request instead of the three of a multipart upload
+        return S3FileSystem(allow_delayed_open=True, **_s3_options(properties)), f"{parts.netloc}{parts.path}".rstrip("/")
     message = f"address {uri!r} cannot be used; allowed are file:///absolute/path and s3://bucket/prefix"
     raise ConfigurationError(message)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
 from pyarrow.fs import FileSystem
+from sqlalchemy import select
 
 from controlplane.kernel.clock import SystemClock
 from controlplane.kernel.ports import Clock
@@ -20,6 +22,7 @@ from controlplane.persistence.kept_rows import StoredKeptRows
 from controlplane.persistence.leases import StoredLeases
 from controlplane.persistence.outbox import StoredOutbox
 from controlplane.persistence.records import StoredRecords
+from controlplane.persistence.tables import metadata
 
 
 class Store:
@@ -79,6 +82,14 @@ class Store:
         """
         with self._database.writing():
             pass
+
+    def values(self) -> Iterator[tuple[str, object]]:
+        """Yield every value of every table with its place (``table.column``), for the proof of masking."""
+        with self._database.reading() as connection:
+            for table in metadata.sorted_tables:
+                for row in connection.execute(select(table)).mappings():
+                    for column, value in row.items():
+                        yield f"{self.where}: {table.name}.{column}", value
 
     def close(self) -> None:
         """Give all connections back."""

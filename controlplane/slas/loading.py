@@ -114,9 +114,7 @@ def _about(section: Section, promise: Promise, guarantees: Guarantees | None) ->
             _enough(section, path, objective, (name, guarantees[name]))
 
 
-def _enough(
-    section: Section, path: tuple[str | int, ...], objective: Objective, dataset: tuple[str, timedelta | None]
-) -> None:
+def _enough(section: Section, path: tuple[str | int, ...], objective: Objective, dataset: tuple[str, timedelta | None]) -> None:
     if objective.indicator is not Indicator.FRESHNESS or objective.within is None:
         return
     name, latency = dataset

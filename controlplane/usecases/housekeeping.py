@@ -16,7 +16,6 @@ from controlplane.usecases.compiling.dataset import Governed
 from controlplane.usecases.model import Ports
 from controlplane.usecases.ports import RunRecord
 
-_GRACE = timedelta(hours=24)
 _EVERY = 10
 """Branches and unreferenced files are looked for once in so many snapshots: listing a warehouse is not free."""
 
@@ -35,7 +34,7 @@ def keep_house(ports: Ports, governed: Governed, run: Run) -> None:
         ancestry = ports.reader.lineage_of(governed.id, head.snapshot_id) if head else ()
         if expired or len(ancestry) % _EVERY == 0:
             ports.keeper.drop_branches(governed.id, keep=[kept.run_id for kept in _living(ports, governed)])
-            ports.keeper.delete_unreferenced(governed.id, grace=_GRACE)
+            ports.keeper.delete_unreferenced(governed.id, grace=ports.grace)
         if governed.sets_aside:
             ports.kept_rows.expire(governed.id, run.clock - _bronze_history(ports, governed))
 

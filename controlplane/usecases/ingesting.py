@@ -66,7 +66,6 @@ def ingest(ports: Ports, topic: str, pins: Sequence[InputPin], clock: datetime) 
         UnavailableError: the landing zone does not answer.
     """
     found = Ingested()
-    key = ports.seal.master()
     latest = clock + timedelta(seconds=ports.drift)
     for pin in pins:
         if pin.role is not InputRole.LANDING:
@@ -81,7 +80,7 @@ def ingest(ports: Ports, topic: str, pins: Sequence[InputPin], clock: datetime) 
             try:
                 row = _row(raw, latest)
             except UnreadableError as reason:
-                found.letters.append(_letter(topic, f"{pin.name}:{line}", str(reason), raw, key))
+                found.letters.append(_letter(topic, f"{pin.name}:{line}", str(reason), raw, ports.seal.master()))
                 continue
             if row is None:
                 found.tombstones += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from hashlib import sha256
 
 from checks.ports import CheckEngine
@@ -105,6 +106,7 @@ class Ports:
         runners: SQL engines by name; ``duckdb`` is always there and runs the gate's own queries.
         prove: the decoding proof of masking over everything the project has written above bronze.
         drift: how far ahead of the plane's clock a source's time may be before it counts as a future timestamp, in seconds.
+        grace: how long a file that nothing refers to is left alone (it may belong to a write under way), in wall time.
     """
 
     namespace: str
@@ -130,3 +132,4 @@ class Ports:
     prove: Callable[[Sequence[str]], Proof]
     transports: Sequence[LineageTransport] = ()
     drift: int = 300
+    grace: timedelta = timedelta(hours=24)

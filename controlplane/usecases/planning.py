@@ -94,7 +94,7 @@ def _resumable(ports: Ports, governed: Governed, ancestry: Sequence[Snapshot], s
         return None
     if any(properties.wrote(snapshot, run.run_id) for snapshot in ancestry):
         return Planned(run, published=True)
-    same = (governed.contract.sha256, sql_sha256, governed.policy_sha256, ports.tokens.master().epoch)
+    same = (governed.contract.sha256, sql_sha256, governed.policy_sha256, _epoch(ports, governed))
     plan = run.plan
     if plan.base == ancestry[0].snapshot_id and same == (
         plan.contract_sha256, plan.sql_sha256, plan.policy_sha256, plan.key_epoch,
@@ -126,9 +126,14 @@ def _plan(
         contract_sha256=governed.contract.sha256,
         sql_sha256=sql_sha256,
         policy_sha256=governed.policy_sha256,
-        key_epoch=ports.tokens.master().epoch,
+        key_epoch=_epoch(ports, governed),
         reentering=tuple(sorted(row.row_id for row in reentering)),
     )
+
+
+def _epoch(ports: Ports, governed: Governed) -> int:
+    """Return the epoch of the token key; 0 where nothing is masked, so that such a dataset needs no key."""
+    return ports.tokens.master().epoch if governed.masks else 0
 
 
 def _landing_pins(ports: Ports, governed: Governed, pipeline: Pipeline) -> tuple[InputPin, ...]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import sqlglot
@@ -16,6 +15,7 @@ from sqlglot import exp
 from sqlglot.errors import ErrorLevel, SqlglotError
 
 from controlplane.kernel.errors import ConfigurationError
+from controlplane.kernel.problems import Problem
 from controlplane.usecases.sql_allowed import ANONYMOUS, HINTS, RULES, STRUCTURE, Objection
 from controlplane.usecases.sql_steward import steward_objections
 from controlplane.usecases.sql_typing import Schemas, Typing, dataset_of, is_cte
@@ -33,24 +33,6 @@ _SELECT_PARTS = frozenset(
 )
 
 
-@dataclass(frozen=True, order=True)
-class Problem:
-    """One thing a SELECT may not do.
-
-    Attributes:
-        line: from 1.
-        what: what is wrong; allowed: what may stand there instead.
-    """
-
-    file: str
-    line: int
-    what: str
-    allowed: str
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.what}; allowed: {self.allowed}"
-
-
 def check_select(sql: str, *, file: str, schemas: Schemas | None = None) -> list[Problem]:
     """Return what keeps a text from being a model: one SELECT made only of what every engine answers alike.
 
@@ -62,10 +44,10 @@ def check_select(sql: str, *, file: str, schemas: Schemas | None = None) -> list
     try:
         root = _only_query(sql, "databricks")
     except _NotOneSelectError as error:
-        return [Problem(file, error.line, error.what, "exactly one SELECT")]
+        return [_problem(file, error.line, Objection(error.what, "exactly one SELECT"))]
     types = Typing(schemas or {})
     walked = ((node, _objection(node, root, types, sql)) for node in root.walk())
-    return sorted({Problem(file, _line(node), *objection) for node, objection in walked if objection is not None})
+    return sorted({_problem(file, _line(node), objection) for node, objection in walked if objection is not None})
 
 
 def tables_of(sql: str) -> set[str]:
@@ -103,10 +85,13 @@ def check_steward_query(sql: str, allowed_tables: Collection[str], dialect: Engi
     try:
         root = _only_query(sql, _READ_AS[dialect])
     except _NotOneSelectError as error:
-        return [Problem(file, error.line, error.what, "exactly one read-only SELECT")]
+        return [_problem(file, error.line, Objection(error.what, "exactly one read-only SELECT"))]
     known = {name.lower() for name in allowed_tables}
-    found = {Problem(file, _line(node), *objection) for node, objection in steward_objections(root, known)}
-    return sorted(found)
+    return sorted({_problem(file, _line(node), objection) for node, objection in steward_objections(root, known)})
+
+
+def _problem(file: str, line: int, objection: Objection) -> Problem:
+    return Problem(file, line, "", f"{objection.what}; allowed: {objection.allowed}")
 
 
 class _NotOneSelectError(Exception):

@@ -75,7 +75,7 @@ def schema() -> Iterator[str]:
     """Make an empty schema in the PostgreSQL of STORE_URL and return a URL that works in it."""
     server = os.environ.get("STORE_URL")
     if not server:
-        pytest.skip("set STORE_URL to a PostgreSQL database, or run: python bench/store_postgres.py --tests")
+        pytest.skip("set STORE_URL to a PostgreSQL database, or run: python -m bench.store_postgres --tests")
     name = f"test_{uuid4().hex[:12]}"
     engine = create_engine(make_url(server).set(drivername="postgresql+psycopg"))
     with engine.begin() as connection:

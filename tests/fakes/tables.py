@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -138,6 +139,7 @@ def lake_on_s3(folder: Path, endpoint: str) -> Iterator[Lake]:
 @contextmanager
 def s3_server() -> Iterator[str]:
     """Run an S3 server on a free port of the loopback interface; gives its address."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.lineage.reading_cases import Case, check
+from tests.unit.lineage.reading_cases import SHOP, Case, check
 
 CASES = [
     Case(
