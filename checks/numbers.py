@@ -21,7 +21,7 @@ def rounded(value: Decimal, limits: Sequence[Decimal] = ()) -> str:
     if any(value.compare(limit) != shown.compare(limit) for limit in limits):
         shown = value
     text = format(shown, "f")
-    return text.rstrip("0").rstrip(".") if shown is not value and "." in text else text
+    return text if shown is value else _trimmed(text)
 
 
 def _cut(value: Decimal) -> Decimal:
@@ -33,25 +33,34 @@ def _cut(value: Decimal) -> Decimal:
 
 
 def duration(seconds: Decimal, limits: Sequence[Decimal] = ()) -> str:
-    """Return a length of time in its two largest units (``3 h 12 min``), more where two would hide the way past a limit."""
-    texts = [_spell(limit, len(_UNITS)) for limit in limits]
-    short = _spell(seconds, 2)
-    clash = any(text == short and limit != seconds for text, limit in zip(texts, limits, strict=True))
-    return _spell(seconds, len(_UNITS), exact=True) if clash else short
-
-
-def _spell(seconds: Decimal, most: int, *, exact: bool = False) -> str:
+    """Return a length of time in its two largest units (``3 h 12 min``), or in full where that hides the way past a limit."""
     if seconds < 0:
-        return "-" + _spell(-seconds, most, exact=exact)
-    parts: list[str] = []
-    whole = int(seconds)
-    fraction = seconds - whole
-    for size, unit in _UNITS:
-        count, whole = divmod(whole, size)
-        if unit == "s" and (exact or not parts):
-            shown = count + fraction if exact else Decimal(rounded(count + fraction))
-            if shown or not parts:
-                parts.append(f"{rounded(shown)} s" if not exact else f"{format(shown, 'f')} s")
-        elif count:
-            parts.append(f"{count} {unit}")
-    return " ".join(parts[:most])
+        return "-" + duration(-seconds, [-limit for limit in limits])
+    short = _largest(seconds)
+    hides = any(limit != seconds and _largest(limit) == short for limit in limits)
+    return _spelled(_parts(seconds)) if hides else short
+
+
+def _parts(seconds: Decimal) -> list[tuple[Decimal, str]]:
+    parts, left = [], seconds
+    for size, unit in _UNITS[:-1]:
+        parts.append((left // size, unit))
+        left %= size
+    return [*parts, (left, "s")]
+
+
+def _largest(seconds: Decimal) -> str:
+    parts = _parts(seconds)
+    first = next((index for index, (count, _) in enumerate(parts) if count), len(parts) - 1)
+    shown = parts[first : first + 2]
+    if len(shown) > 1 and shown[1][1] == "s":
+        shown[1] = (shown[1][0] // 1, "s")
+    return _spelled([(Decimal(rounded(count)), unit) for count, unit in shown])
+
+
+def _spelled(parts: Sequence[tuple[Decimal, str]]) -> str:
+    return " ".join(f"{_trimmed(format(count, 'f'))} {unit}" for count, unit in parts if count) or "0 s"
+
+
+def _trimmed(text: str) -> str:
+    return text.rstrip("0").rstrip(".") if "." in text else text

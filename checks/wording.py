@@ -102,12 +102,8 @@ def _null(check: Check) -> str:
 def _missing(check: Check) -> str:
     listed = check.arguments.get("missingValues", ())
     count = sum(value is not None for value in listed) if isinstance(listed, list | tuple) else 0
-    stands = (
-        f", or one of the {count} {_plural(count, 'value')} that {'stand' if count != 1 else 'stands'} for none"
-        if count
-        else ""
-    )
-    return f"have no {field_of(check)}{stands}"
+    stands = {0: "", 1: ", or the 1 value that stands for none"}
+    return f"have no {field_of(check)}{stands.get(count, f', or one of the {count} values that stand for none')}"
 
 
 def _invalid(check: Check) -> str:
@@ -221,7 +217,7 @@ def _volume(check: Check, measurement: Measurement, value: Decimal) -> str:
     if value == 0:
         return f"{shown}, exactly {usual}"
     apart = rounded(abs(value), [abs(operand) for operand in check.threshold.operand])
-    unit = " %" if check.unit == "percent" else " rows"
+    unit = " %" if check.unit == "percent" else " row" if abs(value) == 1 else " rows"
     return f"{shown}, {apart}{unit} {'above' if value > 0 else 'below'} {usual}"
 
 
@@ -232,7 +228,8 @@ def _reconciliation(check: Check, measurement: Measurement, value: Decimal) -> s
         keys = check.arguments.get("keys", ())
         named = ", ".join(str(key) for key in keys) if isinstance(keys, Mapping | list | tuple) else ""
         sides = f"{detail['only_here']} only here, {detail['only_there']} only there"
-        return f"{shown} of {detail['groups']} groups by {named} differ from {other} ({sides})"
+        groups, verb = _plural(int(detail["groups"]), "group"), "differs" if value == 1 else "differ"
+        return f"{shown} of {detail['groups']} {groups} by {named} {verb} from {other} ({sides})"
     measure, there = check.arguments.get("measure"), check.arguments.get("toMeasure")
     named = f"{there} is {detail['there']}" if there else detail["there"]
     apart = _quantity(check, value, check.threshold.operand)

@@ -153,6 +153,7 @@ def load_project(path: Path | str, environ: Mapping[str, str] | None = None) -> 
     """Return the project of a folder (or of its ``controlplane.yaml``).
 
     Args:
+        path: of the folder or the file.
         environ: where ``${NAME}`` is looked up; None: nowhere, so that every ``${NAME}`` is a problem.
 
     Raises:

@@ -46,6 +46,7 @@ class Tally:
 def main() -> int:
     """Replay, sum up, assert; return the exit code."""
     console = Console(highlight=False)
+    console = console if console.is_terminal else Console(highlight=False, width=140)
     for folder in ("state", "secrets"):
         shutil.rmtree(ROOT / folder, ignore_errors=True)
     for name in ("tokens", "seal"):

@@ -44,7 +44,8 @@ def day_counts(check: Check, subject: str, *, canonical: str, now: datetime, cal
     where = f" AND {condition(check.where)}" if check.where else ""
     return (
         f"SELECT CAST(moment AS DATE) AS day, count(*) AS rows FROM (SELECT {local} AS moment FROM {relation(subject)} "
-        f"WHERE {identifier(field)} IS NOT NULL{where}) WHERE CAST(moment AS TIME) <= TIME {literal(moment.time().isoformat())} "
+        f"WHERE {identifier(field)} IS NOT NULL{where}) "
+        f"WHERE CAST(moment AS TIME) <= TIME {literal(moment.time().isoformat())} "
         f"AND moment >= TIMESTAMP {literal((moment.date() - back).isoformat())} "
         f"AND moment < TIMESTAMP {literal((moment.date() + timedelta(days=1)).isoformat())} GROUP BY 1"
     )

@@ -30,7 +30,7 @@ out overflow parameter parameters parse parser perform permission precision quer
 relation remainder required resolve resolved result row rows scalar scale select short single smallint source
 specifier statement string struct subquery subtraction such syntax system table target text than that the there time
 timestamp timestamp_ltz timestamp_ntz timestamptz tinyint to token too type types ubigint uinteger unable unexpected
-unicode union unknown unresolved unsupported used using usmallint utinyint value values varchar view was width window
+unicode union unknown unresolved unsupported used using usmallint utinyint value values varchar view was when because width window
 with without zero
 """,
     )
@@ -54,11 +54,11 @@ def redacted(message: str, identifiers: AbstractSet[str]) -> str:
     head = _TAIL.split(message, maxsplit=1)[0]
     head = re.sub(r"'.*'", f" {_GAP} ", head, flags=re.DOTALL)
     head = _ADVICE.split(head, maxsplit=1)[0]
-    head = re.sub(r'["`]+([^"`]*)["`]+', lambda quoted: quoted[1] if quoted[1].lower() in identifiers else f" {_GAP} ", head)
+    known = _TEMPLATE | identifiers
+    head = re.sub(r'["`]+([^"`]*)["`]+', lambda quoted: quoted[1] if quoted[1].lower() in known else f" {_GAP} ", head)
     kept: list[str] = []
     for word in _WORD.findall(head):
-        known = word in _KEPT_MARKS or word.lower() in _TEMPLATE or word.lower() in identifiers
-        if known:
+        if word in _KEPT_MARKS or word.lower() in known:
             kept.append(word)
         elif not kept or kept[-1] != _GAP:
             kept.append(_GAP)

@@ -140,7 +140,7 @@ class SparkSqlSession(SqlSession):
         from py4j.protocol import Py4JError  # type: ignore[import-untyped]  # noqa: PLC0415 - heavy and optional
         from pyspark.errors import PySparkException  # noqa: PLC0415
 
-        text = over_views(_named_parameters(sql, len(parameters)), self._views)
+        text = over_views(named_parameters(sql, len(parameters)), self._views)
         arguments = {f"p{position}": value for position, value in enumerate(parameters)}
         late = threading.Event()
         timer = threading.Timer(self._timeout, self._interrupt, [late])
@@ -208,7 +208,8 @@ def _only_select(sql: str) -> exp.Expr:
     try:
         parsed = [each for each in sqlglot.parse(sql, read="databricks") if each is not None]
     except SqlglotError:
-        parsed = []
+        message = "the query cannot be read as Spark SQL; look for a word that is missing or misplaced"
+        raise QueryFailedError(message) from None
     if len(parsed) != 1 or not isinstance(parsed[0], exp.Query):
         message = "a session runs exactly one SELECT at a time; send statements one by one and change nothing with them"
         raise QueryFailedError(message)
@@ -219,7 +220,7 @@ def _only_select(sql: str) -> exp.Expr:
     return parsed[0]
 
 
-def _named_parameters(sql: str, count: int) -> str:
+def named_parameters(sql: str, count: int) -> str:
     """Return a query with ``:p0``, ``:p1`` ... for its ``?``: Spark 4.1 mixes up five and more positional ones (SPARK-58341).
 
     Raises:

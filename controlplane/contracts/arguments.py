@@ -21,7 +21,7 @@ from controlplane.contracts.vocabulary import (
     OPERATORS,
     PERIODS,
 )
-from controlplane.kernel.problems import kind_of, listed, shown, unknown
+from controlplane.kernel.problems import kind_of, listed, shown
 from controlplane.kernel.reading import Section, known_zone
 
 _NUMBERS = frozenset({"long", "int", "double", "float", "decimal"})
@@ -278,9 +278,7 @@ def _known_columns(section: Section, keys: tuple[str | int, ...], text: str, sco
     except ValueError as error:
         section.issues.add(path, str(error))
         return
-    for name in names:
-        if name.casefold() not in scope.columns:
-            section.issues.add(path, f"{shown(text)} names {unknown('field', name, tuple(scope.columns.values()))}")
+    scope.stored(path, names)
 
 
 def _aggregating(text: str) -> str:

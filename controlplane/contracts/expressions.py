@@ -135,7 +135,7 @@ def check_pattern(pattern: str) -> None:
         message = f"{shown(pattern)} is not a regular expression: {error}"
         raise ValueError(message) from None
     try:
-        pc.match_substring_regex(pa.nulls(0, pa.string()), pattern)  # compiles it; pa.array would import pandas
+        pc.match_substring_regex(pa.nulls(1, pa.string()), pattern)  # compiles it; pa.array would import pandas
     except pa.ArrowInvalid as error:
         reason = str(error).removeprefix("Invalid regular expression: ")
         message = (

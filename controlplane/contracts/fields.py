@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from controlplane.contracts.arguments import read_limits
@@ -78,7 +79,7 @@ def read_fields(properties: object, path: Steps, scope: Scope, index: PropertyIn
 
 def _field(item: Mapping[str, Any], path: Steps, scope: Scope, ours: Properties, key: int | None, name: str) -> FieldSpec:
     canonical = _type(item, path, scope)
-    labels = _labels(ours, scope)
+    labels = _labels(ours)
     return FieldSpec(
         name=name,
         type=canonical,
@@ -117,16 +118,13 @@ def _type(item: Mapping[str, object], path: Steps, scope: Scope) -> str:
 def _key_positions(items: Sequence[Mapping[str, object]], path: Steps, scope: Scope) -> list[int | None]:
     """Return each field's position in the primary key; where none is given they are counted in order."""
     members = [item for item in items if item.get("primaryKey") is True]
-    given = [_position(item) for item in members]
-    explicit = [position for position in given if position is not None]
+    explicit = [position for position in map(_position, members) if position is not None]
     if len(explicit) != len(set(explicit)):
         scope.doubt(path, "two fields have the same primaryKeyPosition; number them 1, 2, ...")
     if explicit and len(explicit) != len(members):
         scope.doubt(path, "some fields of the primary key have a primaryKeyPosition and some have none; number all of them")
-    if len(explicit) == len(members) == len(set(explicit)):
-        order = iter(given)
-    else:
-        order = iter(range(1, len(members) + 1))
+    numbered = len(explicit) == len(members) == len(set(explicit))
+    order = iter(explicit if numbered else range(1, len(members) + 1))
     return [next(order) if item.get("primaryKey") is True else None for item in items]
 
 
@@ -158,7 +156,7 @@ def numeric_bounds(options: Mapping[str, object]) -> dict[str, object]:
     return found
 
 
-def _labels(ours: Properties, scope: Scope) -> dict[str, Any]:
+def _labels(ours: Properties) -> dict[str, Any]:
     category, sensitivity = ours.get("dataCategory"), ours.get("sensitivity")
     subject, quasi = ours.get("subjectKey"), ours.get("quasiIdentifier")
     return {
@@ -208,4 +206,4 @@ def _waiver(entry: Section | None) -> Waiver | None:
         section.text("reason", required=True),
     )
     section.done()
-    return Waiver(by, until, reason) if by and until and reason else None
+    return Waiver(by or "", until or date.max, reason or "")

@@ -60,9 +60,7 @@ def read_handling(ours: Properties, kind: str, severity: Severity, scope: Scope,
     )
     blocks = found.blocking if found.blocking is not None else severity.rank >= Severity.ERROR.rank
     if found.quarantine is not None and not blocks:
-        message = (
-            "sets rows aside, but a check that does not block publishes its failing rows; write blocking: true or remove it"
-        )
+        message = "sets rows aside, but a check that does not block publishes its failing rows; write blocking: true"
         section.problem("quarantine", message)
     section.done()
     return found

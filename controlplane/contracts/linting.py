@@ -26,7 +26,10 @@ def lint_dataset(spec: DatasetSpec, paths: Mapping[str, Steps], scope: Scope, *,
     """Note where a dataset leaves personal data open, or masks what its technique does not fit.
 
     Args:
+        spec: the dataset.
         paths: where each field stands.
+        scope: how strict to be.
+        path: where the dataset stands.
         today: against which waivers expire; None leaves that unjudged.
     """
     if scope.governed and not _NAME.fullmatch(spec.name):
@@ -56,15 +59,13 @@ def _unprotected(field: FieldSpec, layer: Layer | None) -> str | None:
     meant = [(word, nearest(word, tuple(DIRECT_CATEGORIES), _MISSPELT)) for word in field.data_category]
     for word, near in meant:
         if near:
-            return (
-                f"{field.name} has the category {word!r}, which is nearly {near!r}, in clear in layer {layer.value}; {way_out}"
-            )
+            return f"{field.name} has the category {word!r}, nearly {near!r}, in clear in layer {layer.value}; {way_out}"
     if field.subject_key or field.quasi_identifier:
         return None
     if field.data_category:
         return (
-            f"{field.name} holds {listed(field.data_category)} in clear in layer {layer.value} and counts as direct; {way_out}, "
-            "or declare controlplane.subjectKey or controlplane.quasiIdentifier"
+            f"{field.name} holds {listed(field.data_category)} in clear in layer {layer.value}, which counts as direct; "
+            f"{way_out}, or declare controlplane.subjectKey or controlplane.quasiIdentifier"
         )
     return (
         f"{field.name} is restricted and in clear in layer {layer.value}; {way_out}"
@@ -148,7 +149,7 @@ def _reference(rule: QualityRule, spec: DatasetSpec, parent: DatasetSpec) -> Ite
             yield f"{parent.name}: {unknown('field', name, [field.name for field in parent.fields])}"
         elif theirs.masking is not None:
             how = theirs.masking.technique
-            yield f"{parent.name}.{name} is masked ({how}) where it is published, so no clear value can equal it; refer to another field"
+            yield f"{parent.name}.{name} is published masked ({how}), so no clear value can equal it; refer to another field"
         elif mine is not None and _family(mine.type) != _family(theirs.type):
             yield f"{child} is of type {mine.type} and {parent.name}.{name} of type {theirs.type}; they can never be equal"
 

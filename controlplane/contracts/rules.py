@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import TypeVar
 
 from controlplane.contracts.arguments import misfit, read_arguments
 from controlplane.contracts.expressions import check_cron, check_query
@@ -31,6 +32,8 @@ from controlplane.contracts.vocabulary import (
 from controlplane.kernel.outcome import Dimension, Severity
 from controlplane.kernel.problems import Steps, listed, shown, unknown
 from controlplane.kernel.reading import Section, exact
+
+W = TypeVar("W", Severity, Dimension)
 
 _ENGINE = PREFIX.rstrip(".")
 _ID = re.compile("[A-Za-z0-9_-]+")
@@ -65,8 +68,11 @@ def read_rules(
     """Return the rules of one ``quality`` list that this product runs.
 
     Args:
+        entries: the list as the file holds it.
         path: of the list.
+        scope: the dataset's fields and how it is written.
         field: whose list it is; None for the object's own.
+        index: the contract's properties of ours.
     """
     rules: list[QualityRule] = []
     for position, entry in enumerate(entries if isinstance(entries, list) else ()):
@@ -115,6 +121,8 @@ def _parts(entry: Mapping[str, object], path: Steps, scope: Scope) -> _Parts | N
             f"the rule {shown(metric)} has no definition in the standard and is not checked; use metric: {listed(LIBRARY)}"
         )
         scope.doubt((*path, "rule"), message)
+    elif "metric" not in entry:
+        scope.doubt(path, "says neither metric nor type, so it is not checked; give metric, or type: sql, custom or text")
     return None
 
 
@@ -262,7 +270,7 @@ def _unit(parts: _Parts, scope: Scope) -> str:
     return given
 
 
-def _word(parts: _Parts, scope: Scope, key: str, words: type[Severity | Dimension]) -> Severity | Dimension | None:
+def _word(parts: _Parts, scope: Scope, key: str, words: type[W]) -> W | None:
     given = parts.entry.get(key)
     if given is None:
         return None

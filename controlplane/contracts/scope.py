@@ -57,10 +57,16 @@ class Scope:
     def condition(self, section: Section, key: str) -> str | None:
         """Return an SQL condition over the dataset's columns."""
         text = section.parsed(key, checked_condition)
-        for name in condition_columns(text) if text is not None else ():
-            if name.casefold() not in self.columns:
-                section.problem(key, f"the condition names {unknown('field', name, tuple(self.columns.values()))}")
+        if text is not None:
+            self.stored(section.at(key), condition_columns(text))
         return text
+
+    def stored(self, path: Steps, names: Iterable[str]) -> None:
+        """Check that columns which SQL names are stored under these very names (in any case)."""
+        known = {column.casefold() for column in self.types}
+        for name in names:
+            if name.casefold() not in known:
+                self.issues.add(path, f"the SQL names an {unknown('field', name, tuple(self.types))}")
 
     def near_column(self, name: str, cutoff: float) -> str | None:
         """Return a column whose name is nearly this one."""

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import inf, isfinite
 from pathlib import Path
+from typing import cast
 
 import yaml
 
@@ -95,6 +96,7 @@ def read_document(path: Path, name: str | None = None) -> tuple[Document, bytes]
     """Return a YAML file and its bytes.
 
     Args:
+        path: of the file.
         name: what to call the file in messages; its path when None.
 
     Raises:
@@ -189,17 +191,18 @@ class _Reader:
 
     def _refuse(self, event: yaml.Event, path: Steps, message: str) -> None:
         shown_path = Document(self.file, None).shown(path)
-        self.problems.append(Problem(self.file, event.start_mark.line + 1, shown_path, message))
+        self.problems.append(Problem(self.file, _line(event), shown_path, message))
 
-    def _value(self, event: yaml.Event, events: Iterator[yaml.Event], path: Steps) -> object:
-        self.lines.setdefault(path, event.start_mark.line + 1)
+    def _value(self, event: yaml.NodeEvent, events: Iterator[yaml.Event], path: Steps) -> object:
+        self.lines.setdefault(path, _line(event))
         if isinstance(event, yaml.AliasEvent):
             self._refuse(event, path, f"the alias *{event.anchor} is not read; write the value out")
             return None
         if event.anchor is not None:
             self._refuse(event, path, f"the anchor &{event.anchor} is not read; remove it and write values out")
-        if event.tag is not None and event.tag != "!":
-            self._refuse(event, path, f"the tag {event.tag} is not read; remove it")
+        tag: str | None = getattr(event, "tag", None)
+        if tag is not None and tag != "!":
+            self._refuse(event, path, f"the tag {tag} is not read; remove it")
         if isinstance(event, yaml.ScalarEvent):
             return self._scalar(event, path)
         if len(path) >= _MAX_DEPTH:
@@ -213,7 +216,7 @@ class _Reader:
     def _list(self, events: Iterator[yaml.Event], path: Steps) -> list[object]:
         found: list[object] = []
         for event in events:
-            if isinstance(event, yaml.SequenceEndEvent):
+            if not isinstance(event, yaml.NodeEvent):
                 break
             found.append(self._value(event, events, (*path, len(found))))
         return found
@@ -221,22 +224,20 @@ class _Reader:
     def _map(self, events: Iterator[yaml.Event], path: Steps) -> dict[str, object]:
         found: dict[str, object] = {}
         for event in events:
-            if isinstance(event, yaml.MappingEndEvent):
+            if not isinstance(event, yaml.NodeEvent):
                 break
             key = self._key(event, events, path)
-            value_event = next(events)
-            if key is None:
-                self._value(value_event, events, path)
-                continue
-            here = (*path, key)
+            here = path if key is None else (*path, key)
             if key in found:
                 message = f"the key {shown(key)} stands twice (first in line {self.lines[here]}); remove one"
                 self._refuse(event, here, message)
-            self.lines[here] = event.start_mark.line + 1
-            found[key] = self._value(value_event, events, here)
+            self.lines[here] = _line(event)
+            value = self._value(cast("yaml.NodeEvent", next(events)), events, here)
+            if key is not None:
+                found[key] = value
         return found
 
-    def _key(self, event: yaml.Event, events: Iterator[yaml.Event], path: Steps) -> str | None:
+    def _key(self, event: yaml.NodeEvent, events: Iterator[yaml.Event], path: Steps) -> str | None:
         """Return a key as the text it is written as; None when it is no plain text."""
         if isinstance(event, yaml.ScalarEvent):
             if event.anchor is not None:
@@ -261,6 +262,10 @@ class _Reader:
             self._refuse(event, path, f"{shown(text)} is no number that can be stored; put it in quotes if it is text")
             return None
         return number
+
+
+def _line(event: yaml.Event) -> int:
+    return event.start_mark.line + 1 if event.start_mark else 1
 
 
 def _number(text: str) -> int | float | None:

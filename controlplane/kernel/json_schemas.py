@@ -7,8 +7,8 @@ count as evaluated: the branch's own error is reported, not its echo.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeAlias, cast
 
 from jsonschema import validators
 from jsonschema.exceptions import ValidationError
@@ -29,6 +29,8 @@ _KINDS = {
 
 _PYTHON: dict[str, type | tuple[type, ...]] = {"string": str, "array": list, "object": dict}
 _SAYS_NOTHING = frozenset({"type", "title", "description", "examples", "default", "deprecated", "$comment"})
+
+_DEPTH = 6
 
 _LIMITS = {
     "minimum": "must be at least {}",
@@ -61,7 +63,8 @@ class JsonSchema:
             "unevaluatedProperties": self._unevaluated,
             "additionalProperties": self._additional,
         }
-        self._validator = validators.extend(validators.validator_for(schema), keywords)(schema)
+        extend = cast("Any", validators.extend)
+        self._validator: Any = extend(validators.validator_for(schema), keywords)(schema)
 
     def errors(self, data: object) -> list[tuple[Steps, str]]:
         """Return what is wrong with a document: where, and the sentence. Empty when it fits the schema."""
@@ -108,21 +111,38 @@ class JsonSchema:
         if isinstance(instance, dict):
             own = schema.get("properties", {})
             for key in instance.keys() - own.keys():
-                yield from self._unknown(validator, rest, instance[key], (key, sorted(own)))
+                yield from self._unknown(validator, rest, instance[key], (key, sorted(own), set()))
 
     def _unevaluated(self, validator: Any, rest: Any, instance: object, schema: _Schema) -> Iterator[ValidationError]:
         if isinstance(instance, dict):
             around = {key: value for key, value in schema.items() if key != "unevaluatedProperties"}
             known = dict.fromkeys(self._evaluated(validator, instance, around))
             for key in instance.keys() - known.keys():
-                yield from self._unknown(validator, rest, instance[key], (key, sorted(known)))
+                elsewhere = set(self._named(around, 0)) if rest is False else set()
+                yield from self._unknown(validator, rest, instance[key], (key, sorted(known), elsewhere))
 
     @staticmethod
-    def _unknown(validator: Any, rest: Any, value: object, key: tuple[str, list[str]]) -> Iterator[ValidationError]:
-        if rest is False:
-            yield ValidationError(unknown("key", *key), path=[key[0]], validator="unknown key")
+    def _unknown(validator: Any, rest: Any, value: object, key: tuple[str, list[str], set[str]]) -> Iterator[ValidationError]:
+        """Yield what is wrong with a key (its name, the names allowed here, the names allowed by branches not taken)."""
+        name, allowed, elsewhere = key
+        if rest is not False:
+            yield from validator.descend(value, rest, path=name)
+        elif name in elsewhere:
+            message = f"the key {name!r} is not for this kind of entry; allowed are {listed(allowed)}"
+            yield ValidationError(message, path=[name], validator="unknown key")
         else:
-            yield from validator.descend(value, rest, path=key[0])
+            yield ValidationError(unknown("key", name, allowed, elsewhere), path=[name], validator="unknown key")
+
+    def _named(self, schema: Any, depth: int) -> Iterator[str]:
+        """Yield every key that a schema or any branch of it names, whether or not the branch applies."""
+        if isinstance(schema, bool) or depth > _DEPTH:
+            return
+        yield from schema.get("properties", ())
+        inner = [self._target(schema["$ref"])] if "$ref" in schema else []
+        inner += [schema[key] for key in ("if", "then", "else") if key in schema]
+        inner += [branch for key in ("allOf", "anyOf", "oneOf") for branch in schema.get(key, ())]
+        for branch in inner:
+            yield from self._named(branch, depth + 1)
 
     def _evaluated(self, validator: Any, instance: dict[str, object], schema: Any) -> Iterator[str]:
         """Yield every key that this schema or one it applies names, whether the document has the key or not."""
@@ -151,28 +171,16 @@ class JsonSchema:
                 yield branch
 
     def _sentence(self, error: ValidationError) -> str:
-        keyword, wanted = str(error.validator), error.validator_value
-        if keyword == "unknown key":
-            return error.message
-        if keyword == "type":
-            return f"must be {_types(wanted)}, not {kind_of(error.instance)}"
-        if keyword == "enum":
-            return unknown("value", error.instance, [str(word) for word in wanted])
-        if keyword == "required":
-            missing = [key for key in wanted if isinstance(error.instance, dict) and key not in error.instance]
-            return f"the key {listed(repr(key) for key in missing)} is missing"
+        keyword, wanted = str(error.validator), cast("Any", error.validator_value)
+        if keyword in {"anyOf", "oneOf"}:
+            return self._alternatives(error, wanted)
         if keyword in _LIMITS:
             return f"{_LIMITS[keyword].format(shown(wanted))}, not {_size(keyword, error.instance)}"
-        if keyword == "pattern":
-            return f"{shown(error.instance)} is not written as allowed{_described(error)}; it must match {wanted}"
-        if keyword == "uniqueItems":
-            return "holds the same item twice; every item may stand once"
-        if keyword in {"anyOf", "oneOf", "not"}:
-            return self._alternatives(error, keyword)
-        return f"does not fit {keyword!r} of the format{_described(error)}"
+        sentence = _SENTENCES.get(keyword, _other)
+        return sentence(error, wanted)
 
-    def _alternatives(self, error: ValidationError, keyword: str) -> str:
-        branches = [self._resolved(branch) for branch in error.validator_value] if keyword != "not" else []
+    def _alternatives(self, error: ValidationError, wanted: list[Any]) -> str:
+        branches = [self._resolved(branch) for branch in wanted]
         needed = [branch["required"][0] for branch in branches if len(branch.get("required", ())) == 1]
         if branches and len(needed) == len(branches) and isinstance(error.instance, dict):
             present = [key for key in needed if key in error.instance]
@@ -237,3 +245,44 @@ def _size(keyword: str, instance: object) -> str:
     if keyword.endswith(("Items", "Length", "Properties")) and isinstance(instance, list | str | dict):
         return str(len(instance))
     return shown(instance)
+
+
+def _wrong_kind(error: ValidationError, wanted: Any) -> str:
+    return f"must be {_types(wanted)}, not {kind_of(error.instance)}"
+
+
+def _unlisted(error: ValidationError, wanted: Any) -> str:
+    return unknown("value", error.instance, [str(word) for word in wanted])
+
+
+def _missing(error: ValidationError, wanted: Any) -> str:
+    missing = [key for key in wanted if isinstance(error.instance, dict) and key not in error.instance]
+    keys = "key" if len(missing) == 1 else "keys"
+    return f"the {keys} {listed(repr(key) for key in missing)} {'is' if len(missing) == 1 else 'are'} missing"
+
+
+def _miswritten(error: ValidationError, wanted: Any) -> str:
+    return f"{shown(error.instance)} is not written as allowed{_described(error)}; it must match {wanted}"
+
+
+def _repeated(_: ValidationError, __: Any) -> str:
+    return "holds the same item twice; every item may stand once"
+
+
+def _refused(error: ValidationError, _: Any) -> str:
+    return f"{shown(error.instance)} is not written as allowed{_described(error)}"
+
+
+def _other(error: ValidationError, _: Any) -> str:
+    return f"does not fit {str(error.validator)!r} of the format{_described(error)}"
+
+
+_SENTENCES: Mapping[str, Callable[[ValidationError, Any], str]] = {
+    "unknown key": lambda error, _: str(error.message),
+    "type": _wrong_kind,
+    "enum": _unlisted,
+    "required": _missing,
+    "pattern": _miswritten,
+    "uniqueItems": _repeated,
+    "not": _refused,
+}

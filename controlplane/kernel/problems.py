@@ -65,9 +65,16 @@ def nearest(word: str, allowed: Collection[str], cutoff: float = 0.6) -> str | N
     return folded[found[0]] if found else None
 
 
-def unknown(what: str, word: object, allowed: Sequence[str]) -> str:
-    """Return the sentence for a word that is none of the allowed ones: what was probably meant, and what is allowed."""
-    guess = nearest(word, allowed) if isinstance(word, str) else None
+def unknown(what: str, word: object, allowed: Sequence[str], elsewhere: Collection[str] = ()) -> str:
+    """Return the sentence for a word that is none of the allowed ones: what was probably meant, and what is allowed.
+
+    Args:
+        what: kind of word, such as ``key``.
+        word: as it is written.
+        allowed: the words allowed here.
+        elsewhere: words that are not, but that may have been meant.
+    """
+    guess = nearest(word, (*allowed, *elsewhere)) if isinstance(word, str) else None
     meant = f": did you mean {guess!r}?" if guess else ";"
     return f"unknown {what} {shown(word)}{meant} allowed are {listed(allowed)}"
 

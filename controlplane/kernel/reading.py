@@ -63,7 +63,8 @@ class Section:
         self.path = path
         self.data: dict[str, object] = data if isinstance(data, dict) else {}
         self.asked: dict[str, None] = {}
-        if not isinstance(data, dict):
+        self._is_map = isinstance(data, dict)
+        if not self._is_map:
             issues.add(path, f"must be a map, not {kind_of(data)}")
 
     def __contains__(self, key: str) -> bool:
@@ -89,7 +90,7 @@ class Section:
         found = self.data.get(key)
         if found is None and key in self.data:
             self.problem(key, "is empty; write a value or remove the key")
-        elif found is None and required:
+        elif found is None and required and self._is_map:
             self.issues.add(self.path, f"the key {key!r} is missing")
         return found
 

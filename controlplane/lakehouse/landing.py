@@ -45,13 +45,13 @@ class FolderLandingZone(LandingZone):
         """Return the topic's files in name order; a topic that has no folder yet has none.
 
         Raises:
-            UnavailableError: the landing zone cannot be listed, or its folder does not exist.
+            UnavailableError: the landing zone cannot be listed, or its folder (or bucket) does not exist.
         """
         files, root = self._opened()
         folder = f"{root}/{topic}"
         try:
-            if _is_on_disk(root) and files.get_file_info(root).type is not FileType.Directory:
-                raise FileNotFoundError(root)
+            if files.get_file_info(_must_exist(root)).type is not FileType.Directory:
+                raise FileNotFoundError(_must_exist(root))
             found = files.get_file_info(FileSelector(folder, recursive=True, allow_not_found=True))
             named = sorted((info.path[len(folder) + 1 :], info) for info in found if info.type is FileType.File)
             return tuple(self._landed(files, name, info) for name, info in named if _is_visible(name))
@@ -110,9 +110,9 @@ class FolderLandingZone(LandingZone):
         return UnavailableError(message)
 
 
-def _is_on_disk(root: str) -> bool:
-    """Return whether a path inside a file system is one of the machine's disk (object stores have no leading slash)."""
-    return root.startswith("/")
+def _must_exist(root: str) -> str:
+    """Return what must be there even before the first delivery: the folder on disk, the bucket of an object store."""
+    return root if root.startswith("/") else root.partition("/")[0]
 
 
 def _is_visible(name: str) -> bool:

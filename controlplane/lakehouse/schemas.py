@@ -87,7 +87,7 @@ def partition_spec(texts: Sequence[str], schema: Schema) -> PartitionSpec:
     sources = [one.source_id for one in fields]
     twice = [text for text, source in zip(texts, sources, strict=True) if sources.count(source) > 1]
     if twice:
-        message = f"partition has two transforms of one field ({' and '.join(twice)}), which cannot be written; keep one of them"
+        message = f"partition has two transforms of one field ({' and '.join(twice)}), which cannot be written; keep one"
         raise ConfigurationError(message)
     return PartitionSpec(*fields)
 

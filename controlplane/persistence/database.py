@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -167,6 +167,14 @@ def _checked(url: str) -> URL:
 def insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
     """Return an INSERT that knows ``ON CONFLICT``, in the words of the connection's database."""
     return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+
+
+def insert_many(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
+    """Insert rows in as few statements as the database is quickest with."""
+    statement = table.insert()
+    if connection.dialect.name == "postgresql":
+        statement = statement.returning(*table.primary_key)  # makes SQLAlchemy send 1,000 rows a statement instead of one
+    connection.execute(statement, rows)
 
 
 def known_dataset(connection: Connection, dataset: DatasetId) -> int | None:

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from controlplane.gate.model import DeadLetter, KeptStatus, Run
 from controlplane.kernel.errors import StoreUnavailableError
 from controlplane.kernel.identity import DatasetId, RunId
-from controlplane.persistence.database import Database, own_dataset
+from controlplane.persistence.database import Database, insert_many, own_dataset
 from controlplane.persistence.journal import stored_run, unknown_run
 from controlplane.persistence.kept_files import KeptFiles, content_table
 from controlplane.persistence.tables import LIVE, OPEN_STATES, STAGED, datasets, dead_letters, kept_files, runs
@@ -62,7 +62,7 @@ class DeadLetterIndex:
                 if (letter.source, letter.position) not in recorded
             ]
             if staged:
-                connection.execute(dead_letters.insert(), staged)
+                insert_many(connection, dead_letters, staged)
         self._files.remove_unused_of_run(run.run_id)
 
     def open(self, dataset: DatasetId | None = None, *, limit: int | None = None) -> Sequence[tuple[DatasetId, DeadLetter]]:

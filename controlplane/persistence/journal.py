@@ -17,7 +17,7 @@ from controlplane.gate.model import Balance, InputPin, InputRole, Run, RunPlan, 
 from controlplane.kernel.errors import LostRaceError, UnableToEvaluateError
 from controlplane.kernel.identity import DatasetId, RunId, SnapshotId
 from controlplane.kernel.ports import Clock
-from controlplane.persistence.database import Database, known_dataset, own_dataset
+from controlplane.persistence.database import Database, insert_many, known_dataset, own_dataset
 from controlplane.persistence.tables import OPEN_STATES, run_inputs, runs
 
 _ATTEMPTS = 3
@@ -87,7 +87,7 @@ class StoredJournal:
         connection.execute(runs.insert().values(row))
         inputs = [_input_row(plan, number, ordinal, pin) for ordinal, pin in enumerate(plan.inputs)]
         if inputs:
-            connection.execute(run_inputs.insert(), inputs)
+            insert_many(connection, run_inputs, inputs)
         return planned
 
     def advance(

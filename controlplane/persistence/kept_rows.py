@@ -16,7 +16,7 @@ from controlplane.gate.model import KeptKind, KeptRow, KeptStatus, Run
 from controlplane.kernel.errors import StoreUnavailableError
 from controlplane.kernel.identity import DatasetId, RunId
 from controlplane.kernel.ports import Clock
-from controlplane.persistence.database import Database, known_dataset, own_dataset
+from controlplane.persistence.database import Database, insert_many, known_dataset, own_dataset
 from controlplane.persistence.dead_letters import forget_dead_letters
 from controlplane.persistence.journal import stored_run, unknown_run
 from controlplane.persistence.kept_files import KeptFiles, chunks, content_table, json_text
@@ -67,30 +67,11 @@ class StoredKeptRows:
             mine = kept_rows.c.run_id == str(run.run_id)
             connection.execute(delete(kept_rows).where(mine, kept_rows.c.status == STAGED))
             recorded = set(connection.execute(select(kept_rows.c.row_id).where(mine)).scalars())
-            staged = [
-                self._index_row(number, run.run_id, row, places[row.row_id])
-                for row in unique.values()
-                if row.row_id not in recorded
-            ]
+            common = {"dataset_id": number, "run_id": str(run.run_id), "status": STAGED, "staged_wall": self._wall.now()}
+            staged = [_index_row(row, *places[row.row_id], common) for row in unique.values() if row.row_id not in recorded]
             if staged:
-                connection.execute(kept_rows.insert(), staged)
+                insert_many(connection, kept_rows, staged)
         self._files.remove_unused_of_run(run.run_id)
-
-    def _index_row(self, number: int, run_id: RunId, row: KeptRow, place: tuple[int, int]) -> dict[str, object]:
-        return {
-            "dataset_id": number,
-            "row_id": row.row_id,
-            "run_id": str(run_id),
-            "kind": row.kind.value,
-            "status": STAGED,
-            "key": row.key,
-            "key_digest": _key_digest(row.key),
-            "reasons": json_text(list(row.reasons)),
-            "since": row.since,
-            "staged_wall": self._wall.now(),
-            "file_id": place[0],
-            "file_row": place[1],
-        }
 
     def unstage(self, run_id: RunId) -> None:
         """Forget what a run staged, dead letters included."""
@@ -225,13 +206,30 @@ class StoredKeptRows:
         except StoreUnavailableError:  # housekeeping may have moved rows to another file since they were looked up
             rows = self._rows(queries)
             contents = self._contents(rows)
+        owners = {(row.namespace, row.name): DatasetId(row.namespace, row.name) for row in rows}
+        run_ids = {row.run_id: RunId(UUID(row.run_id)) for row in rows}
+        reasons = {row.reasons: tuple(json.loads(row.reasons)) for row in rows}
         return [
-            (DatasetId(row.namespace, row.name), _kept_row(row, *content)) for row, content in zip(rows, contents, strict=True)
+            (
+                owners[row.namespace, row.name],
+                KeptRow(
+                    row_id=row.row_id,
+                    kind=KeptKind(row.kind),
+                    key=row.key,
+                    reasons=reasons[row.reasons],
+                    masked=json.loads(masked),
+                    sealed=sealed,
+                    since=row.since,
+                    run_id=run_ids[row.run_id],
+                    status=KeptStatus(row.status),
+                ),
+            )
+            for row, (masked, sealed) in zip(rows, contents, strict=True)
         ]
 
     def _rows(self, queries: Sequence[Select[Any]]) -> list[Row[Any]]:
         with self._database.reading() as connection:
-            return [row for query in queries for row in connection.execute(query)]
+            return [row for query in queries for row in connection.execute(query).all()]
 
     def _contents(self, rows: Sequence[Row[Any]]) -> list[tuple[str, bytes]]:
         """Return (masked as JSON, sealed) of index rows; each file is read once."""
@@ -248,18 +246,18 @@ class StoredKeptRows:
         return contents
 
 
-def _kept_row(row: Row[Any], masked: str, sealed: bytes) -> KeptRow:
-    return KeptRow(
-        row_id=row.row_id,
-        kind=KeptKind(row.kind),
-        key=row.key,
-        reasons=tuple(json.loads(row.reasons)),
-        masked=json.loads(masked),
-        sealed=sealed,
-        since=row.since,
-        run_id=RunId(UUID(row.run_id)),
-        status=KeptStatus(row.status),
-    )
+def _index_row(row: KeptRow, file_id: int, file_row: int, common: Mapping[str, object]) -> dict[str, object]:
+    return {
+        **common,
+        "row_id": row.row_id,
+        "kind": row.kind.value,
+        "key": row.key,
+        "key_digest": _key_digest(row.key),
+        "reasons": json_text(row.reasons),
+        "since": row.since,
+        "file_id": file_id,
+        "file_row": file_row,
+    }
 
 
 def _key_digest(key: str) -> str:

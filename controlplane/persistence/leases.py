@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import false, select, update
 from sqlalchemy.engine import Connection
 
 from controlplane.kernel.errors import LeaseTakenError, StoreUnavailableError
 from controlplane.kernel.identity import DatasetId
 from controlplane.kernel.ports import Clock
 from controlplane.persistence.database import Database, insert
+from controlplane.persistence.holders import has_died
 from controlplane.persistence.tables import leases
 
 
@@ -20,7 +21,8 @@ class StoredLeases:
     """Writer leases in the store (``gate.ports.WriterLease``).
 
     A lease has a fencing token that grows with every take-over, so that a writer that was away too long can be told from
-    the one that took its place. The lease of a killed process is free when its time is over.
+    the one that took its place. The lease of a killed process is free at once on the machine it ran on, elsewhere when its
+    time is over.
     """
 
     def __init__(self, database: Database, wall: Clock, holder: str) -> None:
@@ -56,19 +58,19 @@ class StoredLeases:
         mine = (leases.c.name == name, leases.c.token == token, leases.c.until_wall > now)
         with self._database.writing() as connection:
             if connection.execute(update(leases).where(*mine).values(until_wall=now + ttl)).rowcount == 0:
-                message = (
-                    f"the writer lease of {dataset} was lost because its time was over{_by(connection, name, now)}; run this again"
-                )
+                message = f"the writer lease of {dataset} was lost because its time was over{_by(connection, name, now)}; run again"
                 raise LeaseTakenError(message)
 
     def _take(self, name: str, dataset: DatasetId, ttl: timedelta) -> int:
         now = self._wall.now()
         with self._database.writing() as connection:
+            current = connection.execute(select(leases.c.holder).where(leases.c.name == name)).scalar()
+            free = has_died(current) if current is not None else False
             fresh = insert(connection, leases).values(name=name, holder=self._holder, token=1, until_wall=now + ttl)
             taking = fresh.on_conflict_do_update(
                 index_elements=[leases.c.name],
                 set_={"holder": self._holder, "token": leases.c.token + 1, "until_wall": now + ttl},
-                where=leases.c.until_wall <= now,
+                where=(leases.c.until_wall <= now) | (leases.c.holder == current if free else false()),
             )
             token = connection.execute(taking.returning(leases.c.token)).scalar()
             if token is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime, tzinfo
 from decimal import Decimal
 from hashlib import sha256
@@ -143,11 +143,11 @@ def _ended(before: Run, entry: RunRecord) -> Run:
 
 
 def _measurement_row(result: CheckResult, ordinal: int, common: Mapping[str, object]) -> dict[str, Any]:
-    row = asdict(stored(result))
+    row = {**vars(stored(result)), **common, "ordinal": ordinal}
     row["value"] = None if row["value"] is None else str(row["value"])
     row["threshold"] = json.dumps(row["threshold"])
-    definition = json.dumps(asdict(result.check), sort_keys=True, default=str)
-    return {**row, **common, "ordinal": ordinal, "check_sha256": sha256(definition.encode()).hexdigest()}
+    definition = json.dumps(vars(result.check), sort_keys=True, default=repr)
+    return {**row, "check_sha256": sha256(definition.encode()).hexdigest()}
 
 
 def _result(row: Row[Any]) -> StoredResult:

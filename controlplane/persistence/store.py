@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
@@ -16,6 +14,7 @@ from controlplane.kernel.ports import Clock
 from controlplane.persistence.audit_log import StoredAuditLog
 from controlplane.persistence.database import Database
 from controlplane.persistence.dead_letters import DeadLetterIndex
+from controlplane.persistence.holders import this_process
 from controlplane.persistence.journal import StoredJournal
 from controlplane.persistence.kept_files import KeptFiles
 from controlplane.persistence.kept_rows import StoredKeptRows
@@ -49,7 +48,7 @@ class Store:
             url: ``sqlite:////absolute/path.db`` or ``postgresql+psycopg://user:password@host:port/database``.
             state_fs: file system that holds the content of kept rows and dead letters.
             state_path: folder inside it, without scheme.
-            holder: name that others see while this process holds a lease; ``host:pid`` when None.
+            holder: name that others see while this process holds a lease; ``host:pid:start`` when None.
             busy_timeout: seconds to wait for another process's transaction.
             wall: wall clock; the machine's when None.
 
@@ -60,7 +59,7 @@ class Store:
         self._database = Database(url, busy_timeout=busy_timeout)
         files = KeptFiles(self._database, state_fs, state_path, clock)
         self.journal = StoredJournal(self._database, clock)
-        self.leases = StoredLeases(self._database, clock, holder or f"{socket.gethostname()}:{os.getpid()}")
+        self.leases = StoredLeases(self._database, clock, holder or this_process())
         self.kept_rows = StoredKeptRows(self._database, files, clock)
         self.dead_letters = DeadLetterIndex(self._database, files)
         self.records = StoredRecords(self._database, files, clock)

@@ -70,7 +70,7 @@ def instant_text(moment: datetime) -> str:
     if moment.tzinfo is None:
         message = f"{moment.isoformat()} has no time zone; the store takes timezone-aware times only"
         raise ValueError(message)
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"
 
 
 def storable(value: str) -> str:

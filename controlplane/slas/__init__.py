@@ -1,0 +1,1 @@
+"""Promises: what consumers may expect of datasets, and when nothing is judged."""

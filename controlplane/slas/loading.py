@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from hashlib import sha256
 from pathlib import Path
 
-from controlplane.kernel.documents import Document, read_document
+from controlplane.kernel.documents import Document, parse_document, read_document
 from controlplane.kernel.package_schemas import package_schema
 from controlplane.kernel.problems import DocumentInvalidError, kind_of, shown, unknown
 from controlplane.kernel.reading import Issues, Section, duplicates, known_zone
@@ -37,6 +37,7 @@ def load_promises(path: Path, guarantees: Guarantees | None = None) -> ServiceLe
     """Return what consumers were promised.
 
     Args:
+        path: of the file.
         guarantees: every known dataset; None leaves unjudged whether datasets exist and contracts guarantee enough.
 
     Raises:
@@ -46,6 +47,23 @@ def load_promises(path: Path, guarantees: Guarantees | None = None) -> ServiceLe
         document, content = read_document(path)
     except DocumentInvalidError as error:
         raise PromisesInvalidError(error.problems) from None
+    return _service_levels(document, content, guarantees)
+
+
+def parse_promises(content: bytes, file: str, guarantees: Guarantees | None = None) -> ServiceLevels:
+    """Return what consumers were promised, from the bytes of a file; see ``load_promises``.
+
+    Raises:
+        PromisesInvalidError: anything is wrong with the file; all problems are listed, with line and what is allowed.
+    """
+    try:
+        document = parse_document(content, file)
+    except DocumentInvalidError as error:
+        raise PromisesInvalidError(error.problems) from None
+    return _service_levels(document, content, guarantees)
+
+
+def _service_levels(document: Document, content: bytes, guarantees: Guarantees | None) -> ServiceLevels:
     issues = Issues(document)
     if not isinstance(document.data, dict):
         what = "the file is empty" if document.data is None else f"the file holds {kind_of(document.data)} at its top"
@@ -123,8 +141,8 @@ def _enough(section: Section, path: tuple[str | int, ...], objective: Objective,
         section.issues.warn(path, message)
     elif objective.within < latency:
         message = (
-            f"{objective.id} promises {name} within {_text(objective.within)}, but its contract guarantees {_text(latency)} only; "
-            "promise that, or tighten the contract"
+            f"{objective.id} promises {name} within {_text(objective.within)}, but its contract guarantees {_text(latency)}; "
+            "promise no more than that, or tighten the contract"
         )
         section.issues.add(path, message)
 

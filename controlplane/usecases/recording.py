@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
@@ -50,7 +51,7 @@ def lineage_message(
         inputs=_inputs(ports, run),
         outputs=(output,),
         sql=pipeline.sql if pipeline else None,
-        columns=_columns(ports, governed, pipeline) if event_type is EventType.COMPLETE else None,
+        columns=pipeline_lineage(ports, pipeline) if pipeline and event_type is EventType.COMPLETE else None,
         assertions={governed.name: _assertions(results)} if results else {},
         error=error,
         rows_written=rows_written,
@@ -76,10 +77,20 @@ def _inputs(ports: Ports, run: Run) -> tuple[DatasetVersion, ...]:
     return tuple(inputs)
 
 
-def _columns(ports: Ports, governed: Governed, pipeline: Pipeline | None) -> ColumnLineage | None:
-    if pipeline is None or pipeline.sql is None:
+def pipeline_lineage(ports: Ports, pipeline: Pipeline) -> ColumnLineage | None:
+    """Return the column edges of a pipeline's SELECT as governed: columns that only order or delete rows are left out, and
+    edges into masked fields say so. None for ingestion."""
+    if pipeline.sql is None:
         return None
-    return column_lineage(pipeline.sql, schema=schema_of(ports, pipeline), output=governed.name)
+    governed = ports.platform.governed(pipeline.dataset)
+    masked = {rule.field for rule in governed.masks}
+    found = column_lineage(pipeline.sql, schema=schema_of(ports, pipeline), output=governed.name)
+    edges = (
+        replace(edge, masking=edge.masking or edge.target.column in masked)
+        for edge in found.edges
+        if edge.target.column in governed.columns
+    )
+    return ColumnLineage(tuple(edges), found.unresolved)
 
 
 def schema_of(ports: Ports, pipeline: Pipeline) -> Mapping[str, Sequence[str]]:

@@ -119,13 +119,12 @@ def _rules(
         if predicate is None:
             broken[check.id] = f"{check.arguments.get('to')} is not available to compare with"
             continue
-        rule = Rule(check.id, predicate, check.where, check.kind is CheckKind.REFERENCE, check.blocking)
-        problem = _unusable(rule, session)
-        if problem is None:
-            rules.append(rule)
-        else:
-            broken[check.id] = problem
-    return rules, broken
+        rules.append(Rule(check.id, predicate, check.where, check.kind is CheckKind.REFERENCE, check.blocking))
+    if _unusable(rules, session) is None:
+        return rules, broken
+    problems = {rule.check_id: _unusable([rule], session) for rule in rules}
+    broken |= {check_id: problem for check_id, problem in problems.items() if problem is not None}
+    return [rule for rule in rules if problems[rule.check_id] is None], broken
 
 
 def casting_flag(check: Check) -> str:
@@ -133,11 +132,11 @@ def casting_flag(check: Check) -> str:
     return screening.cast_flag(check.fields[0])
 
 
-def _unusable(rule: Rule, session: SqlSession) -> str | None:
-    """Return why a rule's SQL cannot be bound to the batch, None if it can; costs no rows."""
-    where = f" AND ({rule.where})" if rule.where else ""
+def _unusable(rules: Sequence[Rule], session: SqlSession) -> str | None:
+    """Return why rules' SQL cannot be bound to the batch, None if it can; reads no rows."""
+    bound = [f"({rule.predicate})" + (f" AND ({rule.where})" if rule.where else "") for rule in rules]
     try:
-        session.query(f"SELECT ({rule.predicate}){where} FROM (SELECT * FROM {TYPED} LIMIT 0)")
+        session.query(f"SELECT {', '.join(bound) or '1'} FROM (SELECT * FROM {TYPED} LIMIT 0)")
     except QueryFailedError as error:
         return str(error)
     return None

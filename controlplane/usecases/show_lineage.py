@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from controlplane.usecases.model import Ports
-from controlplane.usecases.recording import schema_of
-from lineage.columns import column_lineage
+from controlplane.usecases.recording import pipeline_lineage
 from lineage.graph import build_graph
 from lineage.model import ColumnEdge
 
@@ -22,6 +21,6 @@ def show_lineage(ports: Ports, dataset: str) -> dict[str, object]:
         flows += [(name, pipeline.dataset) for name in pipeline.inputs]
         if pipeline.topic is not None:
             flows.append((pipeline.topic, pipeline.dataset))
-        if pipeline.sql is not None:
-            edges += column_lineage(pipeline.sql, schema=schema_of(ports, pipeline), output=pipeline.dataset).edges
+        found = pipeline_lineage(ports, pipeline)
+        edges += found.edges if found else ()
     return build_graph(edges, flows).show(dataset)

@@ -27,11 +27,19 @@ from controlplane.lakehouse.snapshots import fitted
 from controlplane.lakehouse.writing import IcebergWriter
 from tests.fakes.tables import BUCKETED, NOON, ORDERS, Lake, lake_on_disk, lake_on_s3, orders, s3_server, stamped
 
+ORDERS_NAMES = ("order_id", "status", "amount", "created_at")
+
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
     with s3_server() as address:
         yield address
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Lake]:
+    with lake_on_disk(tmp_path) as made:
+        yield made
 
 
 @pytest.fixture(params=["disk", "s3"])
@@ -77,13 +85,13 @@ def test_ensure_creates_a_table_with_an_empty_snapshot_and_is_repeatable(lake: L
     assert lake.foreign.metadata.format_version == 2
 
 
-def test_every_partition_transform_is_understood(lake: Lake) -> None:
+def test_every_partition_transform_is_understood(disk: Lake) -> None:
     texts = ("bucket(4, order_id)", "truncate(3, status)", "amount", "day(created_at)")
-    lake.ensure(TableDefinition(ORDERS.fields, partition=texts))
-    lake.put(orders(1, 2, 3))
-    assert [str(part.transform) for part in lake.foreign.spec().fields] == ["bucket[4]", "truncate[3]", "identity", "day"]
-    assert lake.ids() == [1, 2, 3]
-    lake.ensure(TableDefinition(ORDERS.fields, partition=texts))
+    disk.ensure(TableDefinition(ORDERS.fields, partition=texts))
+    disk.put(orders(1, 2, 3))
+    assert [str(part.transform) for part in disk.foreign.spec().fields] == ["bucket[4]", "truncate[3]", "identity", "day"]
+    assert disk.ids() == [1, 2, 3]
+    disk.ensure(TableDefinition(ORDERS.fields, partition=texts))
 
 
 @pytest.mark.parametrize(
@@ -96,9 +104,9 @@ def test_every_partition_transform_is_understood(lake: Lake) -> None:
         ("order_id", "bucket(4, order_id)"),
     ],
 )
-def test_a_partition_that_cannot_be_used_is_told(lake: Lake, texts: tuple[str, ...]) -> None:
+def test_a_partition_that_cannot_be_used_is_told(disk: Lake, texts: tuple[str, ...]) -> None:
     with pytest.raises(ConfigurationError, match="partition"):
-        lake.ensure(TableDefinition(ORDERS.fields, partition=texts))
+        disk.ensure(TableDefinition(ORDERS.fields, partition=texts))
 
 
 def test_a_new_optional_column_is_added_and_old_rows_read_as_null(lake: Lake) -> None:
@@ -119,14 +127,11 @@ def test_a_new_optional_column_is_added_and_old_rows_read_as_null(lake: Lake) ->
     assert lake.reader.rows(lake.dataset, before, ["channel"]).read_all().to_pylist() == [{"channel": None}]
 
 
-ORDERS_NAMES = ("order_id", "status", "amount", "created_at")
-
-
-def test_a_column_that_is_no_longer_required_may_be_null(lake: Lake) -> None:
-    lake.ensure()
-    lake.ensure(replace(ORDERS, fields=(("order_id", "long", False), *ORDERS.fields[1:])))
-    lake.put(orders(1).set_column(0, "order_id", pa.array([None], pa.int64())))
-    assert lake.head.row_count == 1
+def test_a_column_that_is_no_longer_required_may_be_null(disk: Lake) -> None:
+    disk.ensure()
+    disk.ensure(replace(ORDERS, fields=(("order_id", "long", False), *ORDERS.fields[1:])))
+    disk.put(orders(1).set_column(0, "order_id", pa.array([None], pa.int64())))
+    assert disk.head.row_count == 1
 
 
 @pytest.mark.parametrize(
@@ -134,15 +139,18 @@ def test_a_column_that_is_no_longer_required_may_be_null(lake: Lake) -> None:
     [
         (replace(ORDERS, fields=(*ORDERS.fields, ("channel", "string", True))), "channel is new and required"),
         (replace(ORDERS, fields=ORDERS.fields[:3]), "created_at is in the table, but no longer in the contract"),
-        (replace(ORDERS, fields=(("order_id", "string", True), *ORDERS.fields[1:])), "stored as long, the contract says string"),
+        (
+            replace(ORDERS, fields=(("order_id", "string", True), *ORDERS.fields[1:])),
+            "stored as long, the contract says",
+        ),
         (replace(ORDERS, partition=("day(created_at)",)), r"partitioned by nothing, the contract says day\(created_at\)"),
     ],
 )
-def test_what_needs_a_rewrite_is_refused_with_the_difference(lake: Lake, definition: TableDefinition, sentence: str) -> None:
-    head = lake.ensure()
+def test_what_needs_a_rewrite_is_refused_with_the_difference(disk: Lake, definition: TableDefinition, sentence: str) -> None:
+    head = disk.ensure()
     with pytest.raises(ConfigurationError, match=sentence):
-        lake.ensure(definition)
-    assert lake.head.snapshot_id == head
+        disk.ensure(definition)
+    assert disk.head.snapshot_id == head
 
 
 def test_a_column_of_another_writer_breaks_neither_reads_nor_writes(lake: Lake) -> None:
@@ -171,28 +179,28 @@ def test_a_column_dropped_and_added_again_by_another_writer_is_noticed(lake: Lak
         lake.ensure()
 
 
-def test_a_required_column_of_another_writer_is_told_before_anything_is_written(lake: Lake) -> None:
-    lake.ensure()
-    with lake.foreign.update_schema(allow_incompatible_changes=True) as update:
+def test_a_required_column_of_another_writer_is_told_before_anything_is_written(disk: Lake) -> None:
+    disk.ensure()
+    with disk.foreign.update_schema(allow_incompatible_changes=True) as update:
         update.add_column("note", LongType(), required=True)
     with pytest.raises(ConfigurationError, match="note, which another writer added, is required"):
-        lake.ensure()
+        disk.ensure()
 
 
-def test_bounds_of_hidden_fields_reach_no_manifest_and_counts_do(lake: Lake) -> None:
-    lake.ensure()
-    lake.put(orders(1, 2, status="secret words"))
-    (stats,) = [data_file.stats[2] for data_file in lake.head.files]
+def test_bounds_of_hidden_fields_reach_no_manifest_and_counts_do(disk: Lake) -> None:
+    disk.ensure()
+    disk.put(orders(1, 2, status="secret words"))
+    (stats,) = [data_file.stats[2] for data_file in disk.head.files]
     assert (stats.lower, stats.upper, stats.value_count, stats.null_count) == (None, None, 2, 0)
-    manifests = [manifest for snapshot in lake.foreign.snapshots() for manifest in snapshot.manifests(lake.foreign.io)]
+    manifests = [manifest for snapshot in disk.foreign.snapshots() for manifest in snapshot.manifests(disk.foreign.io)]
     assert not any(
         b"secret" in (entry.data_file.lower_bounds or {}).get(2, b"")
         for manifest in manifests
-        for entry in manifest.fetch_manifest_entry(lake.foreign.io)
+        for entry in manifest.fetch_manifest_entry(disk.foreign.io)
     )
-    lake.ensure(replace(ORDERS, hidden_bounds=()))
-    lake.put(orders(3, status="public"))
-    assert lake.foreign.properties.get("write.metadata.metrics.column.status") is None
+    disk.ensure(replace(ORDERS, hidden_bounds=()))
+    disk.put(orders(3, status="public"))
+    assert disk.foreign.properties.get("write.metadata.metrics.column.status") is None
 
 
 # write
@@ -244,10 +252,10 @@ def test_a_batch_of_no_rows_still_makes_a_snapshot(lake: Lake, replaces: tuple[(
     assert lake.ids() == [1]
 
 
-def test_snapshots_carry_properties_and_the_run(lake: Lake) -> None:
-    lake.ensure()
-    run_id, written = lake.write(orders(1), properties={"controlplane.inputs": "{}", **stamped(NOON)})
-    snapshot = lake.reader.snapshot(lake.dataset, written)
+def test_snapshots_carry_properties_and_the_run(disk: Lake) -> None:
+    disk.ensure()
+    run_id, written = disk.write(orders(1), properties={"controlplane.inputs": "{}", **stamped(NOON)})
+    snapshot = disk.reader.snapshot(disk.dataset, written)
     assert snapshot.properties["controlplane.inputs"] == "{}"
     assert snapshot.properties["controlplane.run-id"] == str(run_id)
     assert snapshot.published_at == NOON
@@ -266,16 +274,16 @@ def test_opening_and_committing_again_returns_what_the_run_wrote(lake: Lake) -> 
     assert lake.ids() == [1]
 
 
-def test_a_commit_without_an_open_branch_is_refused(lake: Lake) -> None:
-    base = lake.ensure()
+def test_a_commit_without_an_open_branch_is_refused(disk: Lake) -> None:
+    base = disk.ensure()
     with pytest.raises(LostRaceError, match="no open branch"):
-        lake.writer.commit(lake.dataset, RunId(uuid4()), orders(1), replaces=None, properties={})
+        disk.writer.commit(disk.dataset, RunId(uuid4()), orders(1), replaces=None, properties={})
     with pytest.raises(SnapshotExpiredError):
-        lake.writer.open_branch(lake.dataset, RunId(uuid4()), SnapshotId(base + 1))
+        disk.writer.open_branch(disk.dataset, RunId(uuid4()), SnapshotId(base + 1))
 
 
-def test_rows_that_do_not_fit_are_refused_without_quoting_a_value(lake: Lake) -> None:
-    lake.ensure()
+def test_rows_that_do_not_fit_are_refused_without_quoting_a_value(disk: Lake) -> None:
+    disk.ensure()
     wrong = {
         "not every value fits": orders(1).set_column(0, "order_id", pa.array(["person@example.org"])),
         "is required, but 1 of 1 rows have no value": orders(1).set_column(0, "order_id", pa.array([None], pa.int64())),
@@ -283,16 +291,16 @@ def test_rows_that_do_not_fit_are_refused_without_quoting_a_value(lake: Lake) ->
     }
     for sentence, rows in wrong.items():
         with pytest.raises(ConfigurationError, match=sentence) as caught:
-            lake.write(rows)
+            disk.write(rows)
         assert "person@example.org" not in str(caught.value)
         assert caught.value.__cause__ is None
 
 
-def test_columns_are_reordered_cast_and_filled(lake: Lake) -> None:
-    lake.ensure()
+def test_columns_are_reordered_cast_and_filled(disk: Lake) -> None:
+    disk.ensure()
     rows = pa.table({"amount": pa.array([5], pa.decimal128(5, 0)), "order_id": pa.array([1], pa.int32())})
-    lake.put(rows)
-    read = lake.reader.rows(lake.dataset, lake.head.snapshot_id).read_all()
+    disk.put(rows)
+    read = disk.reader.rows(disk.dataset, disk.head.snapshot_id).read_all()
     assert read.schema.names == list(ORDERS_NAMES)
     assert read.column("status").to_pylist() == [None]
     assert str(read.column("amount")[0].as_py()) == "5.00"
@@ -330,25 +338,25 @@ def test_a_foreign_append_in_between_is_never_dropped(lake: Lake) -> None:
     assert lake.reader.snapshot(lake.dataset, moved).properties["source-snapshot-id"] == str(written)
 
 
-def test_rebasing_what_builds_on_the_head_already_gives_it_back(lake: Lake) -> None:
-    lake.ensure()
-    run_id, written = lake.write(orders(1))
-    assert lake.writer.rebase(lake.dataset, run_id, written, {}) == written
-    lake.writer.publish(lake.dataset, run_id, written)
-    assert lake.writer.rebase(lake.dataset, run_id, written, {}) == written
+def test_rebasing_what_builds_on_the_head_already_gives_it_back(disk: Lake) -> None:
+    disk.ensure()
+    run_id, written = disk.write(orders(1))
+    assert disk.writer.rebase(disk.dataset, run_id, written, {}) == written
+    disk.writer.publish(disk.dataset, run_id, written)
+    assert disk.writer.rebase(disk.dataset, run_id, written, {}) == written
 
 
-def test_a_merge_is_not_rebased(lake: Lake) -> None:
-    lake.ensure()
-    lake.put(orders(1))
-    run_id, written = lake.write(orders(2), replaces=lake.head.files)
-    foreign_append(lake, 100)
+def test_a_merge_is_not_rebased(disk: Lake) -> None:
+    disk.ensure()
+    disk.put(orders(1))
+    run_id, written = disk.write(orders(2), replaces=disk.head.files)
+    foreign_append(disk, 100)
     with pytest.raises(LostRaceError):
-        lake.writer.publish(lake.dataset, run_id, written)
+        disk.writer.publish(disk.dataset, run_id, written)
     with pytest.raises(NotAppendOnlyError):
-        lake.writer.rebase(lake.dataset, run_id, written, {})
-    lake.writer.drop_branch(lake.dataset, run_id)
-    assert lake.ids() == [1, 100]
+        disk.writer.rebase(disk.dataset, run_id, written, {})
+    disk.writer.drop_branch(disk.dataset, run_id)
+    assert disk.ids() == [1, 100]
 
 
 def test_two_governed_branches_on_one_base_do_not_drop_each_other(lake: Lake) -> None:
@@ -362,23 +370,23 @@ def test_two_governed_branches_on_one_base_do_not_drop_each_other(lake: Lake) ->
     assert lake.ids() == [1, 2]
 
 
-def test_only_the_audited_snapshot_is_published_not_the_branch(lake: Lake) -> None:
-    lake.ensure()
-    run_id, written = lake.write(orders(1))
-    table = lake.foreign
-    table.append(fitted(orders(66), table.schema(), lake.dataset), branch=f"cp_{run_id}")
-    lake.writer.publish(lake.dataset, run_id, written)
-    assert lake.ids() == [1]
+def test_only_the_audited_snapshot_is_published_not_the_branch(disk: Lake) -> None:
+    disk.ensure()
+    run_id, written = disk.write(orders(1))
+    table = disk.foreign
+    table.append(fitted(orders(66), table.schema(), disk.dataset), branch=f"cp_{run_id}")
+    disk.writer.publish(disk.dataset, run_id, written)
+    assert disk.ids() == [1]
 
 
-def test_publishing_after_a_foreign_rollback_is_refused(lake: Lake) -> None:
-    base = lake.ensure()
-    lake.put(orders(1))
-    run_id, written = lake.write(orders(2))
-    lake.foreign.manage_snapshots().rollback_to_snapshot(base).commit()
-    lake.writer.publish(lake.dataset, run_id, written)
+def test_a_foreign_rollback_to_an_ancestor_does_not_stop_what_was_audited(disk: Lake) -> None:
+    base = disk.ensure()
+    disk.put(orders(1))
+    run_id, written = disk.write(orders(2))
+    disk.foreign.manage_snapshots().rollback_to_snapshot(base).commit()
+    disk.writer.publish(disk.dataset, run_id, written)
     # the audited snapshot builds on what was rolled back and on today's head: it is published whole, as it was audited
-    assert lake.ids() == [1, 2]
+    assert disk.ids() == [1, 2]
 
 
 def test_a_dropped_branch_leaves_main_alone_and_dropping_again_is_no_error(lake: Lake) -> None:
@@ -395,13 +403,13 @@ def test_a_dropped_branch_leaves_main_alone_and_dropping_again_is_no_error(lake:
         lake.writer.publish(lake.dataset, run_id, SnapshotId(written + 1))
 
 
-def test_a_merge_whose_files_are_gone_is_planned_again(lake: Lake) -> None:
-    lake.ensure()
-    lake.put(orders(1))
-    stale = lake.head.files
-    lake.put(orders(2), replaces=stale)
+def test_a_merge_whose_files_are_gone_is_planned_again(disk: Lake) -> None:
+    disk.ensure()
+    disk.put(orders(1))
+    stale = disk.head.files
+    disk.put(orders(2), replaces=stale)
     with pytest.raises(LostRaceError, match="no longer has data file"):
-        lake.write(orders(3), replaces=stale)
+        disk.write(orders(3), replaces=stale)
 
 
 # errors
@@ -426,6 +434,6 @@ def test_a_warehouse_that_is_gone_is_told(lake: Lake) -> None:
         lake.reader.head(lake.dataset)
 
 
-def test_a_name_without_namespace_is_refused(lake: Lake) -> None:
+def test_a_name_without_namespace_is_refused(disk: Lake) -> None:
     with pytest.raises(ConfigurationError, match=r"NAMESPACE\.TABLE"):
-        lake.reader.head(DatasetId("iceberg://test", "orders"))
+        disk.reader.head(DatasetId("iceberg://test", "orders"))

@@ -31,12 +31,12 @@ ALL_TYPES = TableDefinition(
 LOW = {
     "a_long": -(2**63), "an_int": -5, "a_double": -1.5, "a_float": -1.5, "a_boolean": False, "a_string": "a" * 40,
     "a_date": date(1969, 12, 31), "a_time": time(0, 0, 1), "a_moment": datetime(1969, 12, 31, 23, tzinfo=UTC),
-    "a_wall_time": datetime(2017, 10, 9, 4, 0, 0, 1), "a_binary": b"\x00" * 40, "a_decimal": Decimal("-12345678901234567890.1234"),
+    "a_wall_time": NOON.replace(tzinfo=None), "a_binary": b"\x00" * 40, "a_decimal": Decimal("-12345678901234567890.1234"),
 }  # fmt: skip
 HIGH = {
     "a_long": 2**63 - 1, "an_int": 7, "a_double": 2.25, "a_float": 2.25, "a_boolean": True, "a_string": "z" * 40,
     "a_date": date(2017, 10, 9), "a_time": time(23, 59, 59, 999999), "a_moment": datetime(2017, 10, 9, tzinfo=UTC),
-    "a_wall_time": datetime(2017, 10, 10), "a_binary": b"\xf0" * 40, "a_decimal": Decimal("99.0001"),
+    "a_wall_time": NOON.replace(tzinfo=None, microsecond=1), "a_binary": b"\xf0" * 40, "a_decimal": Decimal("99.0001"),
 }  # fmt: skip
 
 

@@ -111,12 +111,20 @@ def numbered(root: Path) -> None:
 
 
 def nested(root: Path) -> None:
-    value = pa.array([{"contacts": [{"k": [("mail", EMAIL)]}]}], pa.struct([("contacts", pa.list_(pa.struct([("k", pa.map_(pa.string(), pa.string()))])))]))  # fmt: skip
+    contact = pa.struct([("k", pa.map_(pa.string(), pa.string()))])
+    value = pa.array([{"contacts": [{"k": [("mail", EMAIL)]}]}], pa.struct([("contacts", pa.list_(contact))]))
     parquet(root, value, compression="zstd")
 
 
 def dictionary(root: Path) -> None:
     parquet(root, pa.array([EMAIL] * 3 + [TOKEN] * 500), compression="zstd", use_dictionary=True, write_statistics=False)
+
+
+def deleted(root: Path) -> None:
+    write_store(root / "leak.db", f"{EMAIL} and more")
+    with closing(sqlite3.connect(root / "leak.db")) as store, store:
+        store.execute("PRAGMA secure_delete = off")
+        store.execute('DELETE FROM "kept rows"')
 
 
 PLANTS: dict[str, tuple[Callable[[Path], object], str, set[int]]] = {
@@ -125,7 +133,8 @@ PLANTS: dict[str, tuple[Callable[[Path], object], str, set[int]]] = {
         lambda root: parquet(root, pa.array([EMAIL.upper()]), compression="zstd", write_statistics=False), "parquet", {0}),
     "parquet column, nested": (nested, "parquet", {0}),
     "parquet column, bytes": (
-        lambda root: parquet(root, pa.array([b"\xff" + NAME.encode()]), compression="gzip", write_statistics=False), "parquet", {1}),
+        lambda root: parquet(root, pa.array([b"\xff" + NAME.encode()]), compression="gzip", write_statistics=False),
+        "parquet", {1}),
     "parquet column, number": (lambda root: parquet(root, pa.array([int(PHONE)]), write_statistics=False), "parquet", {2}),
     "parquet column, decimal": (
         lambda root: parquet(root, pa.array([Decimal(PHONE)], pa.decimal128(20, 0)), write_statistics=False), "parquet", {2}),
@@ -149,9 +158,9 @@ PLANTS: dict[str, tuple[Callable[[Path], object], str, set[int]]] = {
     "sqlite number": (numbered, "sqlite", {2}),
     "sqlite schema": (store_schema, "sqlite", {0}),
     "log line": (lambda root: (root / "plane.log").write_text(f"1 INFO ok\n2 ERROR row {EMAIL.lower()!r}\n"), "text", {0}),
-    "log line, escaped": (lambda root: (root / "plane.log").write_text(f"ERROR {ascii(NAME)}\n"), "text", {1}),
+    "log line, escaped": (lambda root: (root / "plane.log").write_text(f"ERROR {NAME!a}\n"), "text", {1}),
     "jsonl event": (
-        lambda root: (root / "events" / "a.jsonl").write_text('{"a": 1}\n' + json.dumps({"sql": f"x = '{NAME}'"}) + "\nnot json\n"),
+        lambda root: (root / "a.jsonl").write_text('{"a": 1}\n' + json.dumps({"sql": f"x = '{NAME}'"}) + "\nnot json\n"),
         "json", {1}),
     "html page": (lambda root: (root / "page.html").write_text("<td>&Oslash;deg&aring;rd-O&#39;Brien</td>"), "text", {1}),
     "url in a page": (
@@ -161,16 +170,10 @@ PLANTS: dict[str, tuple[Callable[[Path], object], str, set[int]]] = {
     "folder name": (lambda root: (root / f"name={NAME.upper()}" / "x").mkdir(parents=True), "path", {1}),
     "bytes of an unknown format": (lambda root: (root / "core").write_bytes(b"\x7fELF\x00\xfe" + EMAIL.encode()), "bytes", {0}),
     "bytes at the border of two readings": (
-        lambda root: (root / "core").write_bytes(b"\x00" * (16 * 1024 * 1024 + 16 - 5) + EMAIL.encode() + b"\x00"), "bytes", {0}),
-    "deleted rows in free pages": (lambda root: deleted(root), "bytes", {0}),
+        lambda root: (root / "core").write_bytes(b"\x00" * (16 * 1024 * 1024 + 16 - 5) + EMAIL.encode() + b"\x00"),
+        "bytes", {0}),
+    "deleted rows in free pages": (deleted, "bytes", {0}),
 }  # fmt: skip
-
-
-def deleted(root: Path) -> None:
-    write_store(root / "leak.db", f"{EMAIL} and more")
-    with closing(sqlite3.connect(root / "leak.db")) as store, store:
-        store.execute("PRAGMA secure_delete = off")
-        store.execute('DELETE FROM "kept rows"')
 
 
 def leaks(proof: Proof, kind: str) -> set[int]:
@@ -183,9 +186,18 @@ def test_a_tree_without_a_leak_is_clean_and_every_file_of_it_was_decoded(state: 
     assert proof.findings == ()
     assert proof.unreadable == ()
     assert proof.clean
-    assert {"path", "bytes", "text", "json", "csv", "avro", "parquet", "parquet_statistics", "parquet_metadata", "sqlite"} == set(
-        proof.counts
-    )
+    assert {
+        "path",
+        "bytes",
+        "text",
+        "json",
+        "csv",
+        "avro",
+        "parquet",
+        "parquet_statistics",
+        "parquet_metadata",
+        "sqlite",
+    } == set(proof.counts)
     files = {str(path) for path in state.rglob("*") if path.is_file()}
     decoded = {place.place.partition("!")[0] for place in proof.places if place.kind not in {"path", "bytes"}}
     assert files == decoded

@@ -10,6 +10,9 @@ from enum import StrEnum
 
 import pyarrow as pa
 
+TABLE: list[tuple[str, str, int, str]] = []
+"""What was compared in this run: name, verdict, rows, what is odd; shown at its end."""
+
 
 class Verdict(StrEnum):
     """How two answers relate; ``WIDTH`` is harmless: the plane's exact cast to the contract's type makes them equal."""

@@ -21,8 +21,8 @@ SCHEMAS: dict[str, dict[str, str]] = {
         "source_offset": "long", "source_ts": "timestamptz",
     },
     "bronze.payments": {
-        "payment_id": "string", "order_id": "string", "status": "string", "amount": "decimal(12, 2)", "occurred_at": "timestamptz",
-        "source_partition": "int", "source_offset": "long",
+        "payment_id": "string", "order_id": "string", "status": "string", "amount": "decimal(12, 2)",
+        "occurred_at": "timestamptz", "source_partition": "int", "source_offset": "long",
     },
     "silver.orders": {
         "order_id": "string", "customer_id": "string", "region": "string", "status": "string", "created_at": "timestamptz",
@@ -31,7 +31,8 @@ SCHEMAS: dict[str, dict[str, str]] = {
         "order_id": "string", "line": "int", "quantity": "int", "unit_price": "decimal(12, 2)", "discount": "decimal(12, 2)",
     },
     "silver.customers": {
-        "customer_id": "string", "segment": "string", "valid_from": "timestamptz", "valid_to": "timestamptz", "is_current": "boolean",
+        "customer_id": "string", "segment": "string", "valid_from": "timestamptz", "valid_to": "timestamptz",
+        "is_current": "boolean",
     },
 }  # fmt: skip
 
@@ -75,7 +76,8 @@ MODELS: dict[str, str] = {
         from ranked as r left join silver.orders as o on o.order_id = r.order_id
         where r.place = 1""",
     "payment history by max_by": """
-        select p.payment_id, max_by(p.status, p.source_offset) as last_status, min_by(p.occurred_at, p.source_offset) as first_at,
+        select p.payment_id, max_by(p.status, p.source_offset) as last_status,
+               min_by(p.occurred_at, p.source_offset) as first_at,
                count(distinct p.status) as statuses, max(p.amount) as amount
         from bronze.payments as p group by p.payment_id""",
     "daily revenue": """
@@ -128,7 +130,8 @@ MODELS: dict[str, str] = {
           from bounds as b cross join digits as h cross join digits as t cross join digits as u
         )
         select d.day, date_format(d.day, 'yyyyMMdd') as day_key, year(d.day) as year, quarter(d.day) as quarter,
-               month(d.day) as month, weekofyear(d.day) as week, dayofweek(d.day) as weekday, date_format(d.day, 'EEEE') as name,
+               month(d.day) as month, weekofyear(d.day) as week, dayofweek(d.day) as weekday,
+               date_format(d.day, 'EEEE') as name,
                dayofweek(d.day) in (1, 7) as weekend, d.day = last_day(d.day) as month_end, datediff(d.last, d.day) as days_left
         from days as d where d.day <= d.last""",
     "latest state from CDC": """
@@ -173,7 +176,7 @@ def _schema(columns: dict[str, str]) -> pa.Schema:
 
 
 def _instant(dice: random.Random) -> datetime:
-    """A few days around both changes of the clock, in steps of ten minutes so that gaps of exactly 30 minutes and ties occur."""
+    """Some hours around both changes of the clock, in steps of ten minutes: gaps of exactly 30 minutes and ties occur."""
     start = dice.choice([datetime(2024, 3, 30, 20, tzinfo=UTC), datetime(2024, 10, 26, 20, tzinfo=UTC)])
     return start + timedelta(minutes=10 * dice.randint(0, 90), microseconds=dice.choice([0, 0, 0, 1, 999_999]))
 
@@ -193,7 +196,8 @@ def _click(dice: random.Random, at: int) -> dict[str, object]:
 def _change(dice: random.Random, at: int) -> dict[str, object]:
     order = f"o{dice.randint(1, 60)}"
     row = {
-        "order_id": order, "status": dice.choice(["new", "paid", None, "zurück \"x\"\n"]), "total": f"{dice.randint(0, 99999) / 100:.2f}",
+        "order_id": order, "status": dice.choice(["new", "paid", None, 'zurück "x"\n']),
+        "total": f"{dice.randint(0, 99999) / 100:.2f}",
         "customer": {"id": dice.randint(1, 9)}, "tags": dice.choice([["a", "b"], [], ["ß"]]),
     }  # fmt: skip
     op = dice.choice(["c", "u", "u", "u", "d"])
@@ -202,7 +206,8 @@ def _change(dice: random.Random, at: int) -> dict[str, object]:
         after = dice.choice(["", "{", "null", '{"order_id": "' + order])
     return {
         "op": op, "before": json.dumps({"order_id": order}) if op in "ud" else None, "after": after,
-        "source_lsn": _maybe(dice, dice.randint(1, 80)), "source_partition": at % 3, "source_offset": at, "source_ts": _instant(dice),
+        "source_lsn": _maybe(dice, dice.randint(1, 80)), "source_partition": at % 3, "source_offset": at,
+        "source_ts": _instant(dice),
     }  # fmt: skip
 
 

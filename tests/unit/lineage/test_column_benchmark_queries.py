@@ -7,69 +7,59 @@ import pytest
 from tests.unit.lineage.reading_cases import Case, check
 
 TPCH = {
-    "part": ["p_partkey", "p_name", "p_mfgr", "p_brand", "p_type", "p_size", "p_container", "p_retailprice", "p_comment"],
-    "supplier": ["s_suppkey", "s_name", "s_address", "s_nationkey", "s_phone", "s_acctbal", "s_comment"],
-    "partsupp": ["ps_partkey", "ps_suppkey", "ps_availqty", "ps_supplycost", "ps_comment"],
-    "customer": ["c_custkey", "c_name", "c_address", "c_nationkey", "c_phone", "c_acctbal", "c_mktsegment", "c_comment"],
+    "part": [
+        "p_partkey", "p_name", "p_mfgr", "p_brand", "p_type", "p_size", "p_container", "p_retailprice", "p_comment",
+    ],
+    "supplier": [
+        "s_suppkey", "s_name", "s_address", "s_nationkey", "s_phone", "s_acctbal", "s_comment",
+    ],
+    "partsupp": [
+        "ps_partkey", "ps_suppkey", "ps_availqty", "ps_supplycost", "ps_comment",
+    ],
+    "customer": [
+        "c_custkey", "c_name", "c_address", "c_nationkey", "c_phone", "c_acctbal", "c_mktsegment", "c_comment",
+    ],
     "orders": [
-        "o_orderkey",
-        "o_custkey",
-        "o_orderstatus",
-        "o_totalprice",
-        "o_orderdate",
-        "o_orderpriority",
-        "o_clerk",
-        "o_shippriority",
-        "o_comment",
+        "o_orderkey", "o_custkey", "o_orderstatus", "o_totalprice", "o_orderdate", "o_orderpriority", "o_clerk",
+        "o_shippriority", "o_comment",
     ],
     "lineitem": [
-        "l_orderkey",
-        "l_partkey",
-        "l_suppkey",
-        "l_linenumber",
-        "l_quantity",
-        "l_extendedprice",
-        "l_discount",
-        "l_tax",
-        "l_returnflag",
-        "l_linestatus",
-        "l_shipdate",
-        "l_commitdate",
-        "l_receiptdate",
-        "l_shipinstruct",
-        "l_shipmode",
-        "l_comment",
+        "l_orderkey", "l_partkey", "l_suppkey", "l_linenumber", "l_quantity", "l_extendedprice", "l_discount",
+        "l_tax", "l_returnflag", "l_linestatus", "l_shipdate", "l_commitdate", "l_receiptdate", "l_shipinstruct",
+        "l_shipmode", "l_comment",
     ],
-    "nation": ["n_nationkey", "n_name", "n_regionkey", "n_comment"],
-    "region": ["r_regionkey", "r_name", "r_comment"],
-}
+    "nation": [
+        "n_nationkey", "n_name", "n_regionkey", "n_comment",
+    ],
+    "region": [
+        "r_regionkey", "r_name", "r_comment",
+    ],
+}  # fmt: skip
 
 RETAIL = {
     "store_sales": [
-        "ss_sold_date_sk",
-        "ss_item_sk",
-        "ss_customer_sk",
-        "ss_store_sk",
-        "ss_ticket_number",
-        "ss_quantity",
-        "ss_sales_price",
-        "ss_ext_sales_price",
-        "ss_net_profit",
+        "ss_sold_date_sk", "ss_item_sk", "ss_customer_sk", "ss_store_sk", "ss_ticket_number", "ss_quantity",
+        "ss_sales_price", "ss_ext_sales_price", "ss_net_profit",
     ],
     "store_returns": [
-        "sr_returned_date_sk",
-        "sr_item_sk",
-        "sr_customer_sk",
-        "sr_store_sk",
-        "sr_ticket_number",
-        "sr_return_amt",
+        "sr_returned_date_sk", "sr_item_sk", "sr_customer_sk", "sr_store_sk", "sr_ticket_number", "sr_return_amt",
     ],
-    "web_sales": ["ws_sold_date_sk", "ws_item_sk", "ws_bill_customer_sk", "ws_ext_sales_price", "ws_net_profit"],
-    "date_dim": ["d_date_sk", "d_date", "d_year", "d_moy", "d_qoy"],
-    "item": ["i_item_sk", "i_item_id", "i_brand", "i_category", "i_current_price"],
-    "store": ["s_store_sk", "s_store_name", "s_state"],
-    "customer": ["c_customer_sk", "c_customer_id", "c_first_name", "c_last_name", "c_birth_year"],
-}
+    "web_sales": [
+        "ws_sold_date_sk", "ws_item_sk", "ws_bill_customer_sk", "ws_ext_sales_price", "ws_net_profit",
+    ],
+    "date_dim": [
+        "d_date_sk", "d_date", "d_year", "d_moy", "d_qoy",
+    ],
+    "item": [
+        "i_item_sk", "i_item_id", "i_brand", "i_category", "i_current_price",
+    ],
+    "store": [
+        "s_store_sk", "s_store_name", "s_state",
+    ],
+    "customer": [
+        "c_customer_sk", "c_customer_id", "c_first_name", "c_last_name", "c_birth_year",
+    ],
+}  # fmt: skip
 
 CASES = [
     Case(

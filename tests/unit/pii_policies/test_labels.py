@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pii_policies.labels import (
@@ -22,6 +22,7 @@ from pii_policies.labels import (
 )
 from pii_policies.model import MaskRule, Technique
 
+UNHURRIED = settings(deadline=None)  # a busy machine is no failure
 NAMES = st.frozensets(st.sampled_from(["email", "name", "phone"]))
 LABELS = st.builds(Label, NAMES, st.sampled_from(Identifiability), NAMES)
 STEPS = st.sampled_from(Step)
@@ -30,6 +31,7 @@ EMAIL = Label(frozenset({"email"}), Identifiability.DIRECT)
 TODAY = date(2026, 1, 1)
 
 
+@UNHURRIED
 @given(LABELS, LABELS, LABELS)
 def test_join_is_a_semilattice(a: Label, b: Label, c: Label) -> None:
     assert join(a, b) == join(b, a)
@@ -42,11 +44,13 @@ def test_the_join_of_nothing_is_nothing() -> None:
     assert join() == NOTHING
 
 
+@UNHURRIED
 @given(LABELS, LABELS, STEPS, DOMAINS)
 def test_every_step_is_monotone(a: Label, b: Label, step: Step, domain: str | None) -> None:
     assert through(a, step, domain) <= through(join(a, b), step, domain)
 
 
+@UNHURRIED
 @given(LABELS, STEPS, DOMAINS)
 def test_no_step_raises_identifiability_or_forgets_a_category(label: Label, step: Step, domain: str | None) -> None:
     after = through(label, step, domain)
@@ -56,6 +60,7 @@ def test_no_step_raises_identifiability_or_forgets_a_category(label: Label, step
     assert after.reversible_by >= label.reversible_by
 
 
+@UNHURRIED
 @given(LABELS, LABELS, st.sampled_from(Identifiability))
 def test_lower_never_raises_and_is_monotone(a: Label, b: Label, ceiling: Identifiability) -> None:
     assert lower(a, ceiling) <= a
