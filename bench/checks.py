@@ -116,7 +116,7 @@ def main(arguments: Sequence[str]) -> int:
     print(f"{len(checks)} checks, {count:,} rows, 2 threads, median of {TURNS} turns\n")
     _print_ways(middle([one for one, _ in turns]), middle([other for _, other in turns]))
     for check, one in sorted(alone, key=lambda pair: -pair[1].cpu):
-        print(f"| {check.kind.value} {' '.join(check.arguments)} alone | {one.wall:.3f} | | {one.cpu:.3f} | |")
+        print(f"| {' '.join([check.kind.value, *check.arguments])} alone | {one.wall:.3f} | | {one.cpu:.3f} | |")
     return _print_rest(checks, found, subject, agree=agree)
 
 

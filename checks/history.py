@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from statistics import mean, median
 
 from checks.model import Check
@@ -14,7 +15,7 @@ from controlplane.kernel.errors import ConfigurationError
 LOOK_BACK = timedelta(weeks=8)
 """How far back days are compared: long enough for eight like weekdays, short enough to follow a trend."""
 
-_AGAINST: Mapping[str, Callable[[Sequence[Decimal]], Decimal]] = {"median": median, "mean": mean}
+_AGAINST: Mapping[str, Callable[[Sequence[Fraction]], Fraction]] = {"median": median, "mean": mean}
 _LIKE = ("weekday", "day")
 
 
@@ -30,19 +31,24 @@ class Change:
     """
 
     today: int
-    baseline: Decimal | None
+    baseline: Fraction | None
     like_days: int
     points: int
 
     @property
     def percent(self) -> Decimal | None:
         """Difference from the baseline in percent of it; None without a baseline."""
-        return None if not self.baseline else 100 * (self.today - self.baseline) / self.baseline
+        return None if not self.baseline else decimal(100 * (self.today - self.baseline) / self.baseline)
 
     @property
     def rows(self) -> Decimal | None:
         """Difference from the baseline in rows; None without a baseline."""
-        return None if self.baseline is None else self.today - self.baseline
+        return None if self.baseline is None else decimal(self.today - self.baseline)
+
+
+def decimal(exact: Fraction) -> Decimal:
+    """Return a fraction rounded once, so that a change of exactly 30 % is 30 and not 29.999."""
+    return Decimal(exact.numerator) / Decimal(exact.denominator)
 
 
 def compare(check: Check, days: Mapping[date, int], today: date) -> Change:
@@ -66,6 +72,6 @@ def compare(check: Check, days: Mapping[date, int], today: date) -> Change:
         )
         raise ConfigurationError(message)
     earlier = {day: rows for day, rows in days.items() if today - LOOK_BACK <= day < today and rows > 0}
-    alike = [Decimal(rows) for day, rows in earlier.items() if like == "day" or day.weekday() == today.weekday()]
-    baseline = Decimal(_AGAINST[against](alike)) if alike else None
+    alike = [Fraction(rows) for day, rows in earlier.items() if like == "day" or day.weekday() == today.weekday()]
+    baseline = _AGAINST[against](alike) if alike else None
     return Change(days.get(today, 0), baseline, len(alike), len(earlier))

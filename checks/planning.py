@@ -1,4 +1,4 @@
-"""From checks to queries: everything that can be had from one pass over a table is asked in one SELECT (DuckDB SQL).
+"""From checks to queries: everything that can be asked about a table at once is asked in one SELECT (DuckDB SQL).
 
 A ``Scan`` is a bundle of ``Probe``s, one per check; it can be cut in halves, so that a bundle that fails can be bisected down
 to the check that breaks it. Checks that need a query of their own, or none at all, are listed as ``apart``.
@@ -26,6 +26,8 @@ MOST_SEGMENTS = 1000
 
 SEGMENT = "segment"
 
+_APART_IN_SCAN = frozenset({CheckKind.DUPLICATE_VALUES, CheckKind.REFERENCE, CheckKind.LEAK})
+
 
 @dataclass(frozen=True)
 class Probe:
@@ -43,7 +45,7 @@ class Probe:
 
 @dataclass(frozen=True)
 class Scan:
-    """One pass over a relation for many checks; with ``segment`` it answers once per value of that column."""
+    """One query about a relation for many checks; with ``segment`` it answers once per value of that column."""
 
     relation: str
     probes: tuple[Probe, ...]
@@ -51,16 +53,25 @@ class Scan:
 
     @property
     def sql(self) -> str:
-        """The SELECT; the columns of probe ``i`` are named ``<i>_<name>``."""
-        parts = [
-            f"{expression} AS {identifier(f'{index}_{name}')}"
+        """The SELECT; the columns of probe ``i`` are named ``<i>_<name>``.
+
+        What joins or counts distinct values stands beside the rest in a sub-query of its own, which reads its own columns only:
+        in one row stream the join would carry all other columns along (measured: 0.83 against 0.95 of one query each).
+        """
+        named = [
+            (probe, [f"{expression} AS {identifier(f'{index}_{name}')}" for name, expression in probe.expressions.items()])
             for index, probe in enumerate(self.probes)
-            for name, expression in probe.expressions.items()
         ]
-        if self.segment is None:
-            return f"SELECT {', '.join(parts)} FROM {relation(self.relation)}"
-        parts.insert(0, f"CAST({identifier(self.segment)} AS VARCHAR) AS {identifier(SEGMENT)}")
-        grouped = f"SELECT {', '.join(parts)} FROM {relation(self.relation)} GROUP BY 1"
+        if self.segment is not None:
+            return self._by_segment([column for _, columns in named for column in columns])
+        together = [column for probe, columns in named if probe.check.kind not in _APART_IN_SCAN for column in columns]
+        alone = [columns for probe, columns in named if probe.check.kind in _APART_IN_SCAN]
+        selects = [f"SELECT {', '.join(columns)} FROM {relation(self.relation)}" for columns in [together, *alone] if columns]
+        return selects[0] if len(selects) == 1 else f"SELECT * FROM {', '.join(f'({select})' for select in selects)}"
+
+    def _by_segment(self, columns: Sequence[str]) -> str:
+        segment = f"CAST({identifier(str(self.segment))} AS VARCHAR) AS {identifier(SEGMENT)}"
+        grouped = f"SELECT {', '.join([segment, *columns])} FROM {relation(self.relation)} GROUP BY 1"
         return f"{grouped} ORDER BY 1 NULLS LAST LIMIT {MOST_SEGMENTS + 1}"
 
     def answers(self, row: Mapping[str, object]) -> Iterator[tuple[Probe, Mapping[str, object]]]:
@@ -68,13 +79,24 @@ class Scan:
         for index, probe in enumerate(self.probes):
             yield probe, {name: row[f"{index}_{name}"] for name in probe.expressions}
 
-    def halves(self) -> tuple[Scan, Scan]:
-        """Return the scan cut in two (it must have at least two probes)."""
+    def halves(self) -> Sequence[Scan]:
+        """Return the scan cut in two, nothing for one that cannot be: how a probe that fails is found."""
         middle = len(self.probes) // 2
-        return (
-            Scan(self.relation, self.probes[:middle], self.segment),
-            Scan(self.relation, self.probes[middle:], self.segment),
-        )
+        return [self._of(self.probes[:middle]), self._of(self.probes[middle:])] if middle else []
+
+    def lighter(self) -> Sequence[Scan]:
+        """Return the scan without its exact distinct counts, and each of those alone; nothing where that is no relief.
+
+        They are what takes time and memory, so this is what to do when either runs out.
+        """
+        heavy = [probe for probe in self.probes if probe.check.kind is CheckKind.DUPLICATE_VALUES]
+        light = tuple(probe for probe in self.probes if probe not in heavy)
+        if not heavy or len(self.probes) == 1:
+            return []
+        return [*([self._of(light)] if light else []), *(self._of((probe,)) for probe in heavy)]
+
+    def _of(self, probes: tuple[Probe, ...]) -> Scan:
+        return Scan(self.relation, probes, self.segment)
 
 
 @dataclass(frozen=True)

@@ -173,10 +173,10 @@ def load_project(path: Path | str, environ: Mapping[str, str] | None = None) -> 
         what = "the file is empty" if document.data is None else f"the file holds {kind_of(document.data)} at its top"
         issues.add((), f"{what}; it is a map with version, name, namespace, catalog, warehouse, store and state")
         raise ProjectInvalidError(issues.problems)
+    project = read_project(document, issues, file, environ or {})
+    issues.settle()
     for where, message in package_schema(SCHEMA).errors(document.data):
         issues.add(where, message)
-    issues.settle()
-    project = read_project(document, issues, file, environ or {})
     issues.refuse(ProjectInvalidError)
     return project
 
@@ -198,7 +198,7 @@ class _Reader:
     def project(self) -> Project:
         """Return the whole project."""
         top = self._top
-        if top.value("version", required=True) != _VERSION:
+        if top.value("version", required=True) not in (None, _VERSION):
             top.problem("version", f"must be {_VERSION}, the only version there is")
         store = top.section("store", required=True)
         url = store.text("url", required=True) if store else None

@@ -1,4 +1,4 @@
-"""The native engine: every kind of check, measured by SQL in one pass over the table where it can be."""
+"""The native engine: every kind of check, measured by SQL, in one query per table where it can be."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 
 from checks.drift import compare_schemas
-from checks.history import LOOK_BACK, Change, compare
+from checks.history import LOOK_BACK, Change, compare, decimal
 from checks.measuring import exact, heartbeat_age, read_probe, whole
 from checks.model import Check, CheckKind, Facts, Measurement
 from checks.planning import MOST_SEGMENTS, SEGMENT, Scan, Target, plan_scans
@@ -26,7 +26,8 @@ class NativeEngine(CheckEngine):
 
     All ordinary checks of a relation share one SELECT, and one more for each column that checks are segmented by; ``sql``,
     ``reconciliation`` and ``volumeChange`` by a field have a query each. A shared SELECT that fails is bisected until only the
-    check that breaks it is without an answer; one that runs out of time is not, because every part would run out of it again.
+    check that breaks it is without an answer. One that runs out of time or memory is asked again without its exact distinct
+    counts, and those one by one; not bisected, because most parts would run out of it again.
     """
 
     def measure(self, checks: Sequence[Check], subject: Subject) -> Sequence[Measurement]:
@@ -48,20 +49,19 @@ class NativeEngine(CheckEngine):
 
 
 def _scanned(scan: Scan, subject: Subject) -> Iterator[tuple[int, Measurement]]:
-    """Yield what a scan found, by the position of its check; where it fails, of its halves."""
+    """Yield what a scan found, by the position of its check; where it fails, what its parts find."""
     try:
         rows = subject.session.query(scan.sql).to_pylist()
     except QueryFailedError as error:
-        if len(scan.probes) > 1 and not isinstance(error, QueryTimedOutError):
-            for half in scan.halves():
-                yield from _scanned(half, subject)
-            return
-        yield from _all_failed(scan, _explained(scan.probes[0].check, subject, error) or str(error))
+        parts = scan.lighter() if isinstance(error, QueryTimedOutError) else scan.halves()
+        for part in parts:
+            yield from _scanned(part, subject)
+        if not parts:
+            yield from _all_failed(scan, _explained(scan.probes[0].check, subject, error) or str(error))
         return
     if len(rows) > MOST_SEGMENTS:
-        yield from _all_failed(
-            scan, f"segmentBy {scan.segment} has more than {MOST_SEGMENTS} distinct values; choose a coarser one"
-        )
+        problem = f"segmentBy {scan.segment} has more than {MOST_SEGMENTS} distinct values; choose a coarser one"
+        yield from _all_failed(scan, problem)
         return
     yield from _read(scan, rows, subject.facts)
 
@@ -148,7 +148,10 @@ def _changed(check: Check, change: Change, today: date, evidence: Evidence) -> M
     else:
         against = check.arguments.get("against", "median")
         plural = "" if change.like_days == 1 else "s"
-        detail |= {"baseline": str(change.baseline), "against": f"{against} of {change.like_days} earlier {like}{plural}"}
+        detail |= {
+            "baseline": str(decimal(change.baseline)),
+            "against": f"{against} of {change.like_days} earlier {like}{plural}",
+        }
     return Measurement(check.id, value, detail=detail, history_points=change.points, evidence=evidence)
 
 

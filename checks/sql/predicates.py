@@ -19,16 +19,31 @@ from controlplane.kernel.sql import identifier, literal, relation
 
 PARENT = "parent"
 
+_IPV4 = r"((25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)\.){3}(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
+_GROUP = "[0-9a-fA-F]{1,4}"
+_IPV6 = (
+    f"({_GROUP}:){{7}}{_GROUP}",
+    *(f"({_GROUP}:){{1,{left}}}(:{_GROUP}){{1,{7 - left}}}" for left in range(1, 7)),  # "::" for at least one group
+    f"({_GROUP}:){{1,7}}:",
+    f":((:{_GROUP}){{1,7}}|:)",
+    f"({_GROUP}:){{6}}{_IPV4}",
+    f"::([fF]{{4}}:)?{_IPV4}",
+)
+
 FORMATS: Mapping[str, tuple[str, str | None]] = {
     "email": (r"^[^@\s]+@[^@\s.]+(\.[^@\s.]+)+$", None),
     "uuid": ("^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$", None),
     "uri": (r"^[A-Za-z][A-Za-z0-9+.-]*:\S+$", None),
     "hostname": (r"^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$", None),
-    "ipv4": (r"^((25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)\.){3}(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)$", None),
+    "ipv4": (f"^{_IPV4}$", None),
+    "ipv6": (f"^({'|'.join(_IPV6)})$", None),
     "date": (r"^\d{4}-\d{2}-\d{2}$", "DATE"),
     "date-time": (r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$", "TIMESTAMPTZ"),
 }
-"""Format to (pattern, type the text must also cast to): shapes of RFC 5321, 4122, 3986, 1123, 791 and 3339, kept minimal."""
+"""Format to (pattern, type the text must also cast to).
+
+The shapes are those of RFC 5321, 4122, 3986, 1123, 791, 4291 and 3339, kept minimal.
+"""
 
 
 def failing_predicate(check: Check, columns: Mapping[str, str], references: Mapping[str, str]) -> str | None:

@@ -60,19 +60,19 @@ def _parse(check: Check, text: str) -> exp.Query:
 
 
 def _redirect(check: Check, query: exp.Query, subject: str, references: Mapping[str, str]) -> exp.Query:
-    known = {**references, check.dataset: subject}
+    known = {name.lower(): registered for name, registered in {**references, check.dataset: subject}.items()}
     common = {cte.alias_or_name for cte in query.find_all(exp.CTE)}
     for table in list(query.find_all(exp.Table)):
         name = ".".join(part.name for part in table.parts) if isinstance(table.this, exp.Identifier) else table.sql()
         if name in common:
             continue
-        if name not in known:
+        if name.lower() not in known:
             message = (
                 f"{check.id}: the query reads {name}, which is not available to it; it may read {', '.join(sorted(known))}"
             )
             raise ConfigurationError(message)
-        where = condition(check.where) if name == check.dataset and check.where else None
-        table.replace(_source(table, known[name], where))
+        where = condition(check.where) if name.lower() == check.dataset.lower() and check.where else None
+        table.replace(_source(table, known[name.lower()], where))
     return query
 
 

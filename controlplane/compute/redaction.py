@@ -30,7 +30,8 @@ out overflow parameter parameters parse parser perform permission precision quer
 relation remainder required resolve resolved result row rows scalar scale select short single smallint source
 specifier statement string struct subquery subtraction such syntax system table target text than that the there time
 timestamp timestamp_ltz timestamp_ntz timestamptz tinyint to token too type types ubigint uinteger unable unexpected
-unicode union unknown unresolved unsupported used using usmallint utinyint value values varchar view was when because width window
+unicode union unknown unresolved unsupported used using usmallint utinyint value values varchar view was when because width
+window
 with without zero
 """,
     )

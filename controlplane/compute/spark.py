@@ -5,11 +5,13 @@ Format: Spark SQL 4.1, "ANSI Compliance" and "Runtime SQL Configuration". PySpar
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
 
 import pyarrow as pa
@@ -63,8 +65,7 @@ class SparkRunner(SqlRunner):
     driver_memory: str = "1g"
     timeout: float = 600.0
     dialect: Literal["duckdb", "spark"] = "spark"
-    _started: SparkSession | None = field(default=None, init=False, repr=False)
-    _folder: TemporaryDirectory[str] | None = field(default=None, init=False, repr=False)
+    _started: _Started | None = field(default=None, init=False, repr=False)
 
     @contextmanager
     def session(self) -> Iterator[SqlSession]:
@@ -75,9 +76,8 @@ class SparkRunner(SqlRunner):
             UnavailableError: its Java machine does not start.
         """
         if self._started is None:
-            self._folder = TemporaryDirectory(prefix="controlplane-spark-")
-            self._started = _start(self.master, self.driver_memory, self._folder.name)
-        spark = self._started.newSession()
+            self._started = _start(self.master, self.driver_memory)
+        spark = self._started.spark.newSession()
         for name, value in _SESSION.items():
             spark.conf.set(name, value)
         opened = SparkSqlSession(spark, self.timeout)
@@ -87,13 +87,19 @@ class SparkRunner(SqlRunner):
             opened.close()
 
     def close(self) -> None:
-        """Stop Spark and its Java machine; a later session starts them again."""
-        if self._started is not None:
-            self._started.stop()
-            self._started = None
-        if self._folder is not None:
-            self._folder.cleanup()
-            self._folder = None
+        """Stop Spark and its Java machine, if this runner started them; a later session starts them again."""
+        if self._started is not None and self._started.folder is not None:
+            self._started.spark.stop()
+            shutil.rmtree(self._started.folder, ignore_errors=True)
+        self._started = None
+
+
+@dataclass(frozen=True)
+class _Started:
+    """A running Spark; ``folder`` holds its files and is None where somebody else started it."""
+
+    spark: SparkSession
+    folder: str | None
 
 
 class SparkSqlSession(SqlSession):
@@ -239,9 +245,10 @@ def named_parameters(sql: str, count: int) -> str:
     return sql
 
 
-def _start(master: str, driver_memory: str, folder: str) -> SparkSession:
+def _start(master: str, driver_memory: str) -> _Started:
     try:
-        from pyspark.errors import PySparkException  # noqa: PLC0415 - heavy and optional
+        from pyspark import SparkContext  # noqa: PLC0415 - heavy and optional
+        from pyspark.errors import PySparkException  # noqa: PLC0415
         from pyspark.logger import PySparkLogger  # noqa: PLC0415
         from pyspark.sql import SparkSession  # noqa: PLC0415
     except ImportError:
@@ -249,18 +256,20 @@ def _start(master: str, driver_memory: str, folder: str) -> SparkSession:
         raise NotInstalledError(message) from None
     for name in _TALKING_LOGGERS:
         PySparkLogger.getLogger(name).disabled = True
-    given = {
-        "spark.driver.memory": driver_memory,
-        "spark.local.dir": folder,
-        "spark.sql.warehouse.dir": f"{folder}/warehouse",  # made at the start, else in the working directory
-    }
-    builder = SparkSession.builder.master(master).appName("controlplane")
-    for name, value in {**_LAUNCH, **_SESSION, **given}.items():
-        builder = builder.config(name, value)
+    running = SparkContext._active_spark_context is not None  # noqa: SLF001 - there is no public word for it
+    folder = None if running else tempfile.mkdtemp(prefix="controlplane-spark-")
+    builder = SparkSession.builder
+    if folder is not None:
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        builder = builder.master(master).appName("controlplane")
+        for name, value in _LAUNCH.items():
+            builder = builder.config(name, value)
+        builder = builder.config("spark.driver.memory", driver_memory).config("spark.local.dir", folder)
+        builder = builder.config("spark.sql.warehouse.dir", f"{folder}/warehouse")  # made at the start, wherever it is
     try:
         spark = builder.getOrCreate()
     except (PySparkException, OSError) as error:
         message = f"Spark does not start ({type(error).__name__}); it needs Java 17: install it and set JAVA_HOME to its folder"
         raise UnavailableError(message) from None
     spark.sparkContext.setLogLevel("OFF")  # task errors are logged with the values of rows
-    return spark
+    return _Started(spark, folder)

@@ -95,22 +95,23 @@ def _nothing(_: Section, __: Scope, ___: FieldSpec | None) -> Mapping[str, objec
     return {}
 
 
-def _values(section: Section, key: str, field: FieldSpec | None) -> None:
+def _values(section: Section, key: str, scope: Scope, canonical: str) -> None:
     found = section.data.get(key)
     if not isinstance(found, list) or not found:
         section.problem(key, f"must be a list of at least one value, not {kind_of(found) if found != [] else 'an empty one'}")
         return
     for position, value in enumerate(found):
-        why = misfit(value, field.type) if field else None
-        if why:
-            section.issues.add(section.at(key, position), why)
+        why = misfit(value, canonical)
+        if isinstance(value, list | dict):
+            section.issues.add(section.at(key, position), f"must be one value, not {kind_of(value)}")
+        elif why:
+            scope.doubt(section.at(key, position), why)
 
 
-def _missing(section: Section, _: Scope, field: FieldSpec | None) -> Mapping[str, object]:
+def _missing(section: Section, scope: Scope, _: FieldSpec | None) -> Mapping[str, object]:
     if section.value("missingValues", required=True) is not None:
-        # Texts such as 'N/A' may stand for "missing" in any column of the source; the column's type does not bound them.
-        _values(section, "missingValues", None)
-    del field
+        # Texts such as 'N/A' may stand for "missing" in any column of a source; the column's type does not bound them.
+        _values(section, "missingValues", scope, _UNKNOWN)
     return {}
 
 
@@ -121,7 +122,7 @@ def _invalid(section: Section, scope: Scope, field: FieldSpec | None) -> Mapping
     if not any(key in section.data for key in keys):
         section.issues.add(section.path, f"what is valid is missing; give at least one of {listed(keys)}")
     if "validValues" in section.data:
-        _values(section, "validValues", field)
+        _values(section, "validValues", scope, field.type if field else _UNKNOWN)
     read_limits(section, scope, field.type if field else _UNKNOWN)
     return {}
 
@@ -142,10 +143,9 @@ def read_limits(section: Section, scope: Scope, canonical: str) -> None:
     for key in BOUNDS:
         why = misfit(section.data[key], canonical) if section.data.get(key) is not None else None
         if why:
-            section.problem(key, why)
+            scope.doubt(section.at(key), why)
     for low, high in (("minimum", "maximum"), ("exclusiveMinimum", "exclusiveMaximum"), LENGTHS):
         _ordered(section, low, high)
-    del scope
 
 
 def _ordered(section: Section, low: str, high: str) -> None:

@@ -84,7 +84,7 @@ def _datasets(data: Mapping[str, object], scope: Scope, index: PropertyIndex, to
         if isinstance(item, dict):
             found.append(_dataset(item, ("schema", position), scope, index, today))
             if found[-1].name in {other.name for other in found[:-1]}:
-                scope.issues.add(("schema", position), f"the dataset {found[-1].name!r} is described twice; keep one")
+                scope.doubt(("schema", position), f"the dataset {found[-1].name!r} is described twice; keep one")
     if not found:
         scope.issues.warn((), "describes no dataset: schema is missing or empty")
     return tuple(found)

@@ -17,7 +17,7 @@ from controlplane.kernel.reading import Section
 from controlplane.kernel.types import canonical_type
 
 UNKNOWN_TYPE = "unknown"
-"""Type of a field whose physical type we do not store; in foreign contracts only."""
+"""Type of a field that neither its physical nor its logical type tells; in foreign contracts only."""
 
 _CHECKED = frozenset({"pattern", *BOUNDS, *LENGTHS})
 _SAID_ELSEWHERE = frozenset({"format", "timezone", "defaultTimezone", "required"})
@@ -108,11 +108,18 @@ def _type(item: Mapping[str, object], path: Steps, scope: Scope) -> str:
         canonical = canonical_type(logical, physical)
     except ValueError as error:
         scope.doubt((*path, "physicalType" if physical is not None else "logicalType"), str(error))
-        return UNKNOWN_TYPE
+        return _by_logical_type(logical)
     if logical in _ALIKE and canonical.split("(")[0] not in _ALIKE[logical]:
         message = f"physicalType {physical!r} ({canonical}) does not fit logicalType {logical!r}; the physical type is used"
         scope.issues.warn((*path, "physicalType"), message)
     return canonical
+
+
+def _by_logical_type(logical: str | None) -> str:
+    try:
+        return canonical_type(logical, None)
+    except ValueError:
+        return UNKNOWN_TYPE
 
 
 def _key_positions(items: Sequence[Mapping[str, object]], path: Steps, scope: Scope) -> list[int | None]:

@@ -15,7 +15,6 @@ from controlplane.contracts.linting import lint_across
 from controlplane.contracts.model import Contract
 from controlplane.contracts.properties import PropertyIndex
 from controlplane.contracts.schema_check import check_schema, unnamed_keys
-from controlplane.contracts.vocabulary import API_VERSIONS
 from controlplane.kernel.documents import Document, parse_document, read_document
 from controlplane.kernel.problems import DocumentInvalidError, Problem, kind_of
 from controlplane.kernel.reading import Issues
@@ -90,13 +89,11 @@ def _contract(document: Document, content: bytes, today: date | None) -> Contrac
         what = "the file is empty" if data is None else f"the file holds {kind_of(data)} at its top"
         issues.add((), f"{what}; a contract is a map with apiVersion, kind, id, version, status and schema")
         raise ContractInvalidError(issues.problems)
-    check_schema(data, issues)
+    version = check_schema(data, issues)
     issues.settle()
     index = PropertyIndex(document, issues)
-    version = data.get("apiVersion")
-    if version in API_VERSIONS and not issues.problems:
-        for path, message in unnamed_keys(data, str(version)):
-            (issues.add if index.any else issues.warn)(path, message)
+    for path, message in unnamed_keys(data, version) if version else ():
+        (issues.add if index.any else issues.warn)(path, message)
     contract = build(document, content, issues, index, today=today)
     issues.refuse(ContractInvalidError)
     return contract

@@ -79,7 +79,7 @@ def _upgraded(document: dict[str, Any]) -> dict[str, Any]:
         errors = schema_errors(found, CURRENT)
         if not errors:
             return found
-        for path, _message in errors:
+        for path in dict.fromkeys(_mendable(path) for path, _ in errors):
             _mend(found, path)
     return document
 
@@ -96,11 +96,16 @@ def _all(data: object, key: str) -> Iterator[dict[str, Any]]:
             yield from _all(item, key)
 
 
+def _mendable(path: Steps) -> Steps:
+    """Return the path of the quality entry in which something stands; the path itself where it stands in none."""
+    positions = [number for number, step in enumerate(path) if step == "quality" and len(path) > number + 1]
+    return path[: positions[-1] + 2] if positions else path
+
+
 def _mend(document: dict[str, Any], path: Steps) -> None:
     """Say in 3.1 what stands at a path that 3.1 refuses, where that is possible."""
-    positions = [number for number, step in enumerate(path) if step == "quality" and len(path) > number + 1]
-    if positions:
-        entry = _at(document, path[: positions[-1] + 2])
+    if len(path) > 1 and path[-2] == "quality":
+        entry = _at(document, path)
         if isinstance(entry, dict):
             _restate(entry)
     elif path and isinstance(path[-1], str) and path[0] in {"team", "roles", "support", "servers"}:
@@ -125,9 +130,9 @@ def _restate(entry: dict[str, Any]) -> None:
         return
     for key in [key for key in entry if key not in {*_TEXT_KEYS, "type"}]:
         _set_aside(entry, key)
-    if entry.get("type", "library") != "text":
-        _set_aside(entry, "type") if "type" in entry else None
-        entry["type"] = "text"
+    if "type" in entry and entry["type"] != "text":
+        _set_aside(entry, "type")
+    entry["type"] = "text"
 
 
 def _set_aside(owner: dict[str, Any], key: str) -> None:

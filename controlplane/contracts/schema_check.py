@@ -22,8 +22,8 @@ _OPEN = ("Server", "DataQuality", "SupportItem", "Pricing", "Team", "Role", "Ser
 """Definitions that 3.0 leaves open, so that a misspelt key passes; we close them."""
 
 
-def check_schema(data: Mapping[str, object], issues: Issues) -> None:
-    """Note where a contract breaks the schema of the version it declares.
+def check_schema(data: Mapping[str, object], issues: Issues) -> str | None:
+    """Return the version of the standard whose schema a contract fits; None where it breaks the one it declares.
 
     One that only fits 3.1.0 is accepted with a warning: three of the standard's own examples are such.
     """
@@ -31,19 +31,23 @@ def check_schema(data: Mapping[str, object], issues: Issues) -> None:
     if not isinstance(declared, str):
         what = "is missing" if declared is None else f"must be text, not {kind_of(declared)}"
         issues.add(("apiVersion",), f"apiVersion {what}; allowed are {', '.join(API_VERSIONS)}")
-        return
+        return None
     if declared not in API_VERSIONS:
         issues.add(("apiVersion",), unknown("version of the standard", declared, API_VERSIONS))
-        return
-    errors = _schema(declared).errors(data)
-    if errors and declared != CURRENT:
-        newer = _schema(CURRENT).errors({**data, "apiVersion": CURRENT})
+        return None
+    errors = schema_errors(data, declared)
+    if not errors:
+        return declared
+    if declared != CURRENT:
+        newer = schema_errors({**data, "apiVersion": CURRENT}, CURRENT)
         if not newer:
             message = f"breaks the schema of {declared} that it declares but fits {CURRENT}; set apiVersion: {CURRENT}"
             issues.warn(("apiVersion",), message)
+            return CURRENT
         errors = min(newer, errors, key=len)
     for path, message in errors:
         issues.add(path, message)
+    return None
 
 
 def schema_errors(data: Mapping[str, object], version: str) -> list[tuple[Steps, str]]:

@@ -133,8 +133,10 @@ def parse_document(content: bytes, file: str) -> Document:
     except yaml.MarkedYAMLError as error:
         raise DocumentInvalidError([*reader.problems, Problem(file, _line_of(error), "", _sentence(error, text))]) from None
     except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        message = f"the character U+{ord(text[error.position]):04X} is not allowed in YAML; remove it or write it as an escape"
+        # libyaml counts bytes of UTF-8 and gives the character as a number
+        line = text.encode("utf-8").count(b"\n", 0, error.position) + 1
+        number = error.character if isinstance(error.character, int) else ord(error.character)
+        message = f"the character U+{number:04X} is not allowed in YAML; remove it or write it as an escape"
         raise DocumentInvalidError([Problem(file, line, "", message)]) from None
     if reader.problems:
         raise DocumentInvalidError(reader.problems)

@@ -18,6 +18,7 @@ from controlplane.kernel.errors import CatalogUnavailableError, ConfigurationErr
 from controlplane.kernel.identity import DatasetId
 from controlplane.lakehouse.fileio import SharedFileIO
 from controlplane.lakehouse.sqlcatalog import RememberingSqlCatalog
+from controlplane.lakehouse.storage import plain_address
 
 _FILE_IO = f"{SharedFileIO.__module__}.{SharedFileIO.__name__}"
 
@@ -47,7 +48,7 @@ class IcebergCatalog:
         self._name = name
         self._kind = kind
         self._uri = uri
-        self._warehouse = warehouse.rstrip("/")
+        self._warehouse = warehouse
         self._properties = dict(properties or {})
         self._lock = Lock()
         self._catalog: Catalog | None = None
@@ -130,7 +131,8 @@ class IcebergCatalog:
 
     def _open(self) -> Catalog:
         self._make_folder()
-        settings = {"py-io-impl": _FILE_IO, **self._properties, "uri": self._uri, "warehouse": self._warehouse}
+        warehouse = plain_address(self._warehouse)
+        settings = {"py-io-impl": _FILE_IO, **self._properties, "uri": self._uri, "warehouse": warehouse}
         for opening in range(1, _OPENINGS + 1):
             try:
                 if self._kind == "sql":

@@ -10,7 +10,7 @@ from pyarrow.fs import FileInfo, FileSelector, FileSystem, FileType
 from pyiceberg.table import Table
 
 from controlplane.lakehouse.manifests import ManifestStore
-from controlplane.lakehouse.storage import filesystem
+from controlplane.lakehouse.storage import located
 
 _OURS = (".parquet", ".avro", ".orc", ".puffin", ".metadata.json", ".gz.metadata.json", ".stats")
 
@@ -21,7 +21,7 @@ def old_files(location: str, properties: Mapping[str, str], grace: timedelta) ->
     Raises:
         OSError: the folder cannot be listed.
     """
-    files, root = filesystem(location, properties)
+    files, root = located(location, properties)
     before = datetime.now(UTC) - grace
     found = files.get_file_info(FileSelector(root, recursive=True, allow_not_found=True))
     old = tuple(

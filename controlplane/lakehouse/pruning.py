@@ -13,6 +13,7 @@ from pyiceberg.table import Table
 from pyiceberg.transforms import UnknownTransform, VoidTransform
 from pyiceberg.types import NestedField, PrimitiveType
 
+from controlplane.kernel.errors import ConfigurationError
 from controlplane.kernel.types import arrow_type
 from controlplane.lakehouse.manifests import LiveFile
 from controlplane.lakehouse.statistics import bound
@@ -39,6 +40,9 @@ class _Keys:
         self._columns: dict[int, NestedField] = {}
         arrays: list[pa.ChunkedArray] = []
         for name in keys.column_names:
+            if name not in schema.column_names:
+                message = f"key column {name!r} is not one of the table's: {', '.join(schema.column_names)}"
+                raise ConfigurationError(message)
             column = schema.find_field(name)
             values = _cast(keys.column(name), column)
             if values is not None:
@@ -101,19 +105,29 @@ def _inside(data_file: ManifestDataFile, column: NestedField, values: pa.Chunked
     kind = column.field_type
     if not isinstance(kind, PrimitiveType):
         return None
-    lower = bound(kind, (data_file.lower_bounds or {}).get(column.field_id))
-    upper = bound(kind, (data_file.upper_bounds or {}).get(column.field_id))
+    lower = _scalar(bound(kind, (data_file.lower_bounds or {}).get(column.field_id)), values.type)
+    upper = _scalar(bound(kind, (data_file.upper_bounds or {}).get(column.field_id)), values.type)
     # a null key may be anywhere; NaN is outside of all bounds yet may be there
     anywhere = pc.is_null(values, nan_is_null=True)
     tests: list[pa.ChunkedArray] = []
     if lower is not None:
-        tests.append(pc.greater_equal(values, pa.scalar(lower, values.type)))
+        tests.append(pc.greater_equal(values, lower))
     if upper is not None:
-        tests.append(pc.less_equal(values, pa.scalar(upper, values.type)))
+        tests.append(pc.less_equal(values, upper))
     if not tests:
         return None
     inside = tests[0] if len(tests) == 1 else pc.and_(*tests)
     return pc.or_kleene(anywhere, inside)
+
+
+def _scalar(value: object | None, kind: pa.DataType) -> pa.Scalar | None:
+    """Return a bound as an Arrow value, None where it is unknown or does not fit the column's type any more."""
+    if value is None:
+        return None
+    try:
+        return pa.scalar(value, kind)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+        return None
 
 
 def _stored(values: pa.ChunkedArray | pa.Array) -> Sequence[object]:

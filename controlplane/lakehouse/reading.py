@@ -134,7 +134,7 @@ class IcebergReader(TableReader):
         wanted = projection(table, dataset, snapshot, columns)
         with self._catalog.reported(dataset.name):
             live = {one.data_file.file_path: one for one in live_files(table, snapshot, self._manifests)}
-        chosen = list(live) if files is None else [one.uri for one in files]
+        chosen = list(live) if files is None else list(dict.fromkeys(one.uri for one in files))
         missing = [uri for uri in chosen if uri not in live]
         if missing:
             message = f"snapshot {at} of {dataset} has no data file {missing[0]}; plan again on today's files"

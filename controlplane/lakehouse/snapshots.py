@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyiceberg.io.pyarrow import _dataframe_to_data_files, schema_to_pyarrow
 from pyiceberg.manifest import DataFile as ManifestDataFile
 from pyiceberg.manifest import ManifestContent, ManifestFile
@@ -16,6 +17,7 @@ from pyiceberg.schema import Schema
 from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Operation
 from pyiceberg.table.update.snapshot import _ManifestMergeManager, _MergeAppendFiles, _OverwriteFiles
+from pyiceberg.types import DoubleType, FloatType
 
 from controlplane.kernel.errors import ConfigurationError
 from controlplane.kernel.identity import DatasetId
@@ -84,7 +86,21 @@ def write_data_files(table: Table, dataset: DatasetId, rows: pa.Table) -> tuple[
     fitting = fitted(rows, table.schema(), dataset)
     if fitting.num_rows == 0:
         return ()
-    return tuple(_dataframe_to_data_files(table.metadata, fitting, table.io))
+    written = tuple(_dataframe_to_data_files(table.metadata, fitting, table.io))
+    for field_id in _free_of_nan(fitting, table.schema()):
+        for data_file in written:
+            # pyiceberg keeps no NaN counts; that there is none makes the bounds of such a column exact
+            if field_id in data_file.value_counts:
+                data_file.nan_value_counts[field_id] = 0
+    return written
+
+
+def _free_of_nan(rows: pa.Table, schema: Schema) -> tuple[int, ...]:
+    return tuple(
+        column.field_id
+        for column in schema.fields
+        if isinstance(column.field_type, (FloatType, DoubleType)) and not pc.any(pc.is_nan(rows.column(column.name))).as_py()
+    )
 
 
 def fitted(rows: pa.Table, schema: Schema, dataset: DatasetId) -> pa.Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote
 
 from pyarrow import NativeFile
 from pyarrow.fs import FileSystem, LocalFileSystem, S3FileSystem
@@ -40,7 +40,8 @@ def filesystem(uri: str, properties: Mapping[str, str]) -> tuple[FileSystem, str
     """Return the file system of a ``file://`` or ``s3://`` address and the path of the address inside it.
 
     Args:
-        uri: absolute address of a folder, e.g. ``file:///srv/lake`` or ``s3://bucket/prefix``.
+        uri: absolute address of a folder, e.g. ``file:///srv/lake`` or ``s3://bucket/prefix``; ``%20`` and the like in
+            ``file://`` addresses stand for the character they encode.
         properties: ``s3.endpoint``, ``s3.access-key-id``, ``s3.secret-access-key``, ``s3.session-token``, ``s3.region``,
             ``s3.connect-timeout`` and ``s3.request-timeout`` (seconds), ``s3.force-virtual-addressing``, ``s3.anonymous``,
             ``s3.role-arn``, ``s3.role-session-name``, ``s3.proxy-uri``; others are ignored. The names are those of
@@ -52,14 +53,31 @@ def filesystem(uri: str, properties: Mapping[str, str]) -> tuple[FileSystem, str
     Raises:
         ConfigurationError: the address is of another kind or not absolute.
     """
-    parts = urlsplit(uri)
-    if parts.scheme == "file" and parts.netloc in {"", "localhost"} and parts.path.startswith("/"):
-        return FolderFileSystem(), parts.path.rstrip("/") or "/"
-    if parts.scheme == "s3" and parts.netloc:
-        # a small file is then one request instead of the three of a multipart upload
-        return S3FileSystem(allow_delayed_open=True, **_s3_options(properties)), f"{parts.netloc}{parts.path}".rstrip("/")
+    return located(plain_address(uri), properties)
+
+
+def plain_address(uri: str) -> str:
+    """Return an address the way Iceberg metadata writes it: the path of a ``file://`` one not percent-encoded, no last slash.
+
+    Raises:
+        ConfigurationError: the address is of another kind or not absolute.
+    """
+    scheme, _, rest = uri.partition("://")
+    if scheme == "file":
+        rest = unquote(rest.removeprefix("localhost"))
+    if (scheme == "file" and rest.startswith("/")) or (scheme == "s3" and rest.strip("/") and not rest.startswith("/")):
+        return f"{scheme}://{rest.rstrip('/')}"
     message = f"address {uri!r} cannot be used; allowed are file:///absolute/path and s3://bucket/prefix"
     raise ConfigurationError(message)
+
+
+def located(address: str, properties: Mapping[str, str]) -> tuple[FileSystem, str]:
+    """Return the file system and inner path of an address as :func:`plain_address` or Iceberg metadata writes it."""
+    scheme, _, rest = address.partition("://")
+    if scheme == "file":
+        return FolderFileSystem(), rest or "/"
+    # a small file is then one request instead of the three of a multipart upload
+    return S3FileSystem(allow_delayed_open=True, **_s3_options(properties)), rest.rstrip("/")
 
 
 def _s3_options(properties: Mapping[str, str]) -> dict[str, Any]:

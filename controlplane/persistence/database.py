@@ -154,8 +154,8 @@ def _checked(url: str) -> URL:
         message = f"the store's url is not a database URL; {_ALLOWED}"
         raise ConfigurationError(message) from None
     if parsed.drivername in {"sqlite", "sqlite+pysqlite"}:
-        if parsed.database in {None, "", ":memory:"}:
-            message = f"the store's url names no file, and a store in memory would forget everything; {_ALLOWED}"
+        if parsed.database in {None, "", ":memory:"} or str(parsed.database).startswith("file:"):
+            message = f"the store's url must name a file (a store in memory would forget everything); {_ALLOWED}"
             raise ConfigurationError(message)
         return parsed
     if parsed.drivername in {"postgresql", "postgresql+psycopg"}:

@@ -58,19 +58,21 @@ class StoredLeases:
         mine = (leases.c.name == name, leases.c.token == token, leases.c.until_wall > now)
         with self._database.writing() as connection:
             if connection.execute(update(leases).where(*mine).values(until_wall=now + ttl)).rowcount == 0:
-                message = f"the writer lease of {dataset} was lost because its time was over{_by(connection, name, now)}; run again"
+                message = (
+                    f"the writer lease of {dataset} was lost because its time was over{_by(connection, name, now)}; run again"
+                )
                 raise LeaseTakenError(message)
 
     def _take(self, name: str, dataset: DatasetId, ttl: timedelta) -> int:
         now = self._wall.now()
         with self._database.writing() as connection:
             current = connection.execute(select(leases.c.holder).where(leases.c.name == name)).scalar()
-            free = has_died(current) if current is not None else False
+            abandoned = leases.c.holder == current if current is not None and has_died(current) else false()
             fresh = insert(connection, leases).values(name=name, holder=self._holder, token=1, until_wall=now + ttl)
             taking = fresh.on_conflict_do_update(
                 index_elements=[leases.c.name],
                 set_={"holder": self._holder, "token": leases.c.token + 1, "until_wall": now + ttl},
-                where=(leases.c.until_wall <= now) | (leases.c.holder == current if free else false()),
+                where=(leases.c.until_wall <= now) | abandoned,
             )
             token = connection.execute(taking.returning(leases.c.token)).scalar()
             if token is None:

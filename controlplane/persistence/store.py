@@ -48,7 +48,7 @@ class Store:
             url: ``sqlite:////absolute/path.db`` or ``postgresql+psycopg://user:password@host:port/database``.
             state_fs: file system that holds the content of kept rows and dead letters.
             state_path: folder inside it, without scheme.
-            holder: name that others see while this process holds a lease; ``host:pid:start`` when None.
+            holder: name that others see while this process holds a lease; this process when None.
             busy_timeout: seconds to wait for another process's transaction.
             wall: wall clock; the machine's when None.
 

@@ -69,10 +69,10 @@ def _service_levels(document: Document, content: bytes, guarantees: Guarantees |
         what = "the file is empty" if document.data is None else f"the file holds {kind_of(document.data)} at its top"
         issues.add((), f"{what}; it is a map with version and promises")
         raise PromisesInvalidError(issues.problems)
+    promises, maintenance = read_service_levels(document, issues, guarantees)
+    issues.settle()
     for where, message in package_schema(SCHEMA).errors(document.data):
         issues.add(where, message)
-    issues.settle()
-    promises, maintenance = read_service_levels(document, issues, guarantees)
     issues.refuse(PromisesInvalidError)
     return ServiceLevels(promises, maintenance, sha256(content).hexdigest(), tuple(issues.warnings))
 
@@ -82,7 +82,7 @@ def read_service_levels(
 ) -> tuple[tuple[Promise, ...], tuple[Maintenance, ...]]:
     """Return promises and maintenance of a document; what is wrong is noted in ``issues``."""
     top = Section(issues, (), document.data)
-    if top.value("version", required=True) != _VERSION:
+    if top.value("version", required=True) not in (None, _VERSION):
         top.problem("version", f"must be {_VERSION}, the only version there is")
     promises = tuple(_promises(top, guarantees))
     maintenance = tuple(found for section in top.sections("maintenance") for found in _maintenance(section, guarantees))
@@ -152,40 +152,34 @@ def _text(span: timedelta) -> str:
 
 
 def _objective(section: Section) -> Iterator[Objective]:
+    """Yield an objective, or nothing where what every objective needs cannot be read."""
     word = section.text("indicator", required=True, allowed=[indicator.value for indicator in Indicator])
     identifier = section.text("id", required=True)
     target, window = section.number("target", required=True), section.duration("window", required=True)
-    slices = section.duration("slice")
+    within, slices = section.duration("within"), section.duration("slice")
     basis = section.text("basis", allowed=[basis.value for basis in Basis])
-    found = {
-        "within": section.duration("within"),
-        "time_zone": section.parsed("time_zone", known_zone),
-        "percentile": section.number("percentile"),
-    }
+    time_zone, percentile = section.parsed("time_zone", known_zone), section.number("percentile")
     section.done()
-    for key, share in (("target", target), ("percentile", found["percentile"])):
-        if isinstance(share, Decimal) and not 0 < share < _PERCENT:
+    for key, share in (("target", target), ("percentile", percentile)):
+        if share is not None and not 0 < share < _PERCENT:
             section.problem(key, f"must be greater than 0 and less than 100, not {share}")
-    if word is None:
-        return
-    indicator = Indicator(word)
-    _complete(section, indicator)
     if window is not None:
         _sliced(section, window, slices)
-    if identifier is None or target is None or window is None:
+    if word is not None:
+        _complete(section, Indicator(word))
+    if word is None or identifier is None or target is None or window is None:
         return
-    default = _SLICE if indicator is Indicator.FRESHNESS else None
     yield Objective(
         id=identifier,
-        indicator=indicator,
+        indicator=Indicator(word),
         target=target,
         window=window,
         place=_place(section),
-        within=section.duration("within"),
-        slice=slices or default,
-        time_zone=section.text("time_zone"),
+        within=within,
+        slice=slices or (_SLICE if word == Indicator.FRESHNESS else None),
+        time_zone=time_zone,
         basis=Basis(basis) if basis else None,
-        percentile=section.number("percentile"),
+        percentile=percentile,
     )
 
 

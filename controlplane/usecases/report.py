@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from checks.model import CheckResult, Threshold
+from checks.model import CheckKind, CheckResult, Threshold
 from controlplane.gate.model import Run
 from controlplane.kernel.errors import ConfigurationError
 from controlplane.kernel.identity import RunId, SnapshotId
 from controlplane.kernel.outcome import Outcome, Severity
 from controlplane.usecases.model import Ports
 from controlplane.usecases.ports import StoredResult
+
+_HISTORICAL = frozenset({CheckKind.VOLUME_CHANGE.value})
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class CheckReport:
 
     @property
     def outcome(self) -> Outcome:
-        """The worst outcome of any check of severity error or above: failed, then errored, then no_evidence if all are."""
+        """One outcome for the dataset, see ``overall``."""
         return overall(self.results)
 
     def document(self) -> dict[str, object]:
@@ -125,12 +127,17 @@ def _balance(run: Run) -> Mapping[str, int]:
 
 
 def overall(results: Sequence[StoredResult]) -> Outcome:
-    """Return one outcome for many results: checks below severity error do not count, nothing judged is ``no_evidence``."""
-    counted = {result.outcome for result in results if Severity(result.severity).rank >= Severity.ERROR.rank}
-    for outcome in (Outcome.FAILED, Outcome.ERRORED, Outcome.PASSED):
+    """Return one outcome for many results of severity error and above: the worst, in the order failed, errored, no_evidence, passed.
+
+    A comparison with history that is still warming up makes nothing of the rest vacuous: it counts only if it stands alone.
+    """
+    serious = [result for result in results if Severity(result.severity).rank >= Severity.ERROR.rank]
+    judged = [result for result in serious if not (result.kind in _HISTORICAL and result.outcome == Outcome.NO_EVIDENCE)]
+    counted = {result.outcome for result in judged or serious}
+    for outcome in (Outcome.FAILED, Outcome.ERRORED, Outcome.NO_EVIDENCE):
         if outcome.value in counted:
             return outcome
-    return Outcome.NO_EVIDENCE
+    return Outcome.PASSED if counted else Outcome.NO_EVIDENCE
 
 
 def result_document(result: StoredResult) -> dict[str, object]:

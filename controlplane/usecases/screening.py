@@ -205,7 +205,7 @@ def _kept_rows(
     secret, rows, leavers = ports.seal.master(), [], {}
     for masked, original in zip(kept, originals, strict=True):
         clear = {name: value for name, value in original.items() if not name.startswith("__")}
-        row_id = _row_id(secret.secret, governed, clear)
+        row_id = _row_id(secret.derived("controlplane/row-id/v1"), governed, clear)
         shown = {name: plain(value) for name, value in masked.items() if not name.startswith("__")}
         rows.append(
             KeptRow(
@@ -230,7 +230,7 @@ def _row_id(secret: bytes, governed: Governed, clear: Mapping[str, object]) -> s
     if not names or any(clear.get(name) is None for name in names):
         names = sorted(clear)
     text = json.dumps([governed.name, *([name, plain(clear.get(name))] for name in names)], ensure_ascii=True)
-    return hmac.new(secret, b"controlplane/row\0" + text.encode(), sha256).hexdigest()[:32]
+    return hmac.new(secret, text.encode(), sha256).hexdigest()[:32]
 
 
 def _result(

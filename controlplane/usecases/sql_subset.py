@@ -196,10 +196,9 @@ def _join(node: exp.Expr, _root: exp.Query) -> Objection | None:
 def _star(node: exp.Expr, root: exp.Query) -> Objection | None:
     if isinstance(node.parent, exp.Count):
         return None
-    parent = node.parent.parent if isinstance(node.parent, exp.Column) else node.parent
     if node.args.get("rename") or node.args.get("replace"):
         return Objection("a renaming star", "columns one by one")
-    if parent in _outermost(root):
+    if node.find_ancestor(exp.Select) in _outermost(root):
         return Objection("a star in the outermost SELECT", "the columns one by one: an input may get another one")
     return None
 

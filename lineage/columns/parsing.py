@@ -28,7 +28,7 @@ def parse_statements(sql: str, dialect: str) -> list[exp.Expr]:
     engine = dialect_named(dialect)
     try:
         with _quiet():
-            parsed = sqlglot.parse(sql, read=engine)
+            parsed = [inner for statement in sqlglot.parse(sql, read=engine) for inner in _unpacked(statement, engine)]
     except ParseError as error:
         raise ConfigurationError(_parse_message(error, dialect)) from None
     except TokenError:
@@ -46,6 +46,15 @@ def parse_statements(sql: str, dialect: str) -> list[exp.Expr]:
             message = f"The SQL is not {dialect}: it starts with no statement that is known; write a SELECT."
             raise ConfigurationError(message)
     return [_folded(statement, engine) for statement in statements]
+
+
+def _unpacked(statement: exp.Expr | None, engine: Dialect) -> list[exp.Expr | None]:
+    """Return the statement, or the one that the parser took for a part of the BEGIN of a block."""
+    if isinstance(statement, exp.Command) and str(statement.this).upper() == "BEGIN":
+        text = statement.expression.name if isinstance(statement.expression, exp.Expr) else str(statement.expression or "")
+        if text.strip():
+            return [*sqlglot.parse(text, read=engine)]
+    return [statement]
 
 
 def dialect_named(name: str) -> Dialect:

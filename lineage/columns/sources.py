@@ -86,7 +86,7 @@ def add_source(node: exp.Expr, scope: Scope, *, hidden: bool = False) -> None:
     if isinstance(node, exp.Subquery) and not isinstance(node.this, exp.Query | exp.Values):
         _add_bracket(node, scope, hidden=hidden)
         return
-    if isinstance(node, exp.Paren):
+    if isinstance(node, exp.Paren | exp.Stream):
         add_source(node.this, scope, hidden=hidden)
         return
     relation = _relation(node, scope)

@@ -18,7 +18,7 @@ from lineage.columns.sources import add_joins, add_source
 _MOVES_NO_DATA: tuple[type[exp.Expr], ...] = (
     exp.Set, exp.Use, exp.Drop, exp.Describe, exp.Comment, exp.Transaction, exp.Commit, exp.Rollback, exp.Pragma, exp.Cache,
     exp.Uncache, exp.Refresh, exp.Grant, exp.Revoke, exp.TruncateTable, exp.Analyze, exp.Declare, exp.Semicolon, exp.Show,
-    exp.Kill, exp.Attach, exp.Detach, exp.Summarize, exp.Alter,
+    exp.Kill, exp.Attach, exp.Detach, exp.Summarize, exp.Alter, exp.EndStatement,
 )  # fmt: skip
 _COMMANDS_MOVE_NO_DATA = frozenset(
     {
@@ -156,6 +156,16 @@ def _read_create(create: exp.Create, context: Context) -> Iterator[Written]:
         return
     table, listed = _target(create.this)
     relation = read_query(body, None, with_ctes(create, None, {}, context), context).renamed(listed)
+    yield from _made(table, relation, context)
+
+
+def _read_cache(cache: exp.Cache, context: Context) -> Iterator[Written]:
+    """Read Spark's CACHE TABLE name AS SELECT, which makes a view for the statements after it."""
+    if isinstance(cache.expression, exp.Query):
+        yield from _made(_target(cache.this)[0], read_query(cache.expression, None, {}, context), context)
+
+
+def _made(table: exp.Table, relation: Relation, context: Context) -> Iterator[Written]:
     yield Written(_parts(table), relation)
     context.catalog.declare(_parts(table), None if relation.rest else relation.names)
 
@@ -308,6 +318,7 @@ _READERS: Mapping[type, Callable[[Any, Context], Iterator[Written]]] = {
     exp.Insert: _read_insert,
     exp.MultitableInserts: _read_many_inserts,
     exp.Create: _read_create,
+    exp.Cache: _read_cache,
     exp.Merge: _read_merge,
     exp.Update: _read_update,
     exp.Delete: _read_delete,

@@ -139,6 +139,12 @@ def _decode(node: exp.Expr) -> Iterator[Step]:
         yield item, CONDITIONAL if is_search else IDENTITY
 
 
+def _choices(arguments: list[exp.Expr]) -> list[Step]:
+    """Read multiIf(condition, value, condition, value, ..., otherwise) of ClickHouse."""
+    last = len(arguments) - 1
+    return [(item, CONDITIONAL if index % 2 == 0 and index < last else IDENTITY) for index, item in enumerate(arguments)]
+
+
 def _count(node: exp.Expr) -> Iterator[Step]:
     for child in node.iter_expressions():
         if not (isinstance(child, exp.Star) or (isinstance(child, exp.Column) and isinstance(child.this, exp.Star))):
@@ -167,6 +173,8 @@ def _aggregate_effect(name: str) -> Effect:
 def _named_function(node: exp.Expr) -> list[Step]:
     """Read a function that the parser knows by name only."""
     name = node.name.lower()
+    if name == "multiif":
+        return _choices(node.expressions)
     if name.startswith("hmac") or name in _KEYED_NAMES:
         return _all(node, _TOKEN)
     if name.startswith(("uniq", "approx_count_distinct", "hll_count", "count_distinct")):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from urllib.parse import urlsplit
 from controlplane.kernel.errors import ConfigurationError, UnavailableError
 
 _SHOWN = 200
+_HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(?::\d{1,5})?")
 
 
 class _StayHere(urllib.request.HTTPRedirectHandler):
@@ -51,11 +53,14 @@ class HttpTransport:
             ConfigurationError: the URL is not an http or https one.
         """
         parts = urlsplit(url.strip())
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        if "@" in parts.netloc:
+            message = "Lineage url must not hold a user or password; give api_key instead."
+            raise ConfigurationError(message)
+        if parts.scheme not in {"http", "https"} or not _HOST.fullmatch(parts.netloc):
             message = f"Lineage url {url!r} is not an http or https address; write for example http://marquez:5000."
             raise ConfigurationError(message)
         self._address = f"{url.strip().rstrip('/')}/{endpoint.lstrip('/')}" if endpoint else url.strip()
-        self._host = parts.hostname if parts.port is None else f"{parts.hostname}:{parts.port}"
+        self._host = parts.netloc
         self._api_key = api_key
         self._timeout = timeout
 

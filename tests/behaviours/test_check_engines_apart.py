@@ -32,6 +32,8 @@ QUERIES = {
     "a count": ("SELECT count(*) FROM {object} WHERE status = 'paid'", "3"),
     "a column": ("SELECT count({property}) FROM {object}", "9"),
     "a field": ("select max({field}) from {object}", "100"),
+    "its own name in other letters": ("SELECT count(*) FROM Silver.ORDERS", "10"),
+    "a union": ("SELECT count(*) FROM (SELECT * FROM {object} UNION ALL SELECT * FROM {object})", "20"),
     "its own name": ("SELECT count(*) FROM silver.orders o WHERE o.amount > 8", "4"),
     "qualified": ("SELECT count(*) FROM {object} WHERE orders.amount > 8", "4"),
     "joined": (

@@ -93,7 +93,8 @@ def test_an_empty_relation_keeps_its_columns(session: SqlSession) -> None:
 def test_types_go_in_and_come_out(session: SqlSession) -> None:
     schema = pa.schema([
         ("l", pa.int64()), ("i", pa.int32()), ("x", pa.float64()), ("b", pa.bool_()), ("s", pa.large_string()),
-        ("d", pa.date32()), ("t", pa.timestamp("us", tz="UTC")), ("n", pa.timestamp("us")), ("m", pa.decimal128(12, 2)), ("raw", pa.large_binary()),
+        ("d", pa.date32()), ("t", pa.timestamp("us", tz="UTC")), ("n", pa.timestamp("us")), ("m", pa.decimal128(12, 2)),
+        ("raw", pa.large_binary()),
     ])  # fmt: skip
     row = {
         "l": 2**40, "i": -1, "x": 0.1, "b": True, "s": "ä\x00'\"\n😀", "d": date(1969, 12, 31),

@@ -84,7 +84,11 @@ def test_a_run_that_was_never_planned_cannot_be_recorded(store: AnyStore) -> Non
 def test_results_come_back_exactly_and_in_order(store: AnyStore) -> None:
     unmeasured = a_result("silver.orders.volume")
     unmeasured = CheckResult(
-        replace(unmeasured.check, fields=()), Measurement("silver.orders.volume"), Outcome.NO_EVIDENCE, unmeasured.stage, "no rows"
+        replace(unmeasured.check, fields=()),
+        Measurement("silver.orders.volume"),
+        Outcome.NO_EVIDENCE,
+        unmeasured.stage,
+        "no rows",
     )
     results = [a_result("z"), a_result("a", segment="EU"), a_result("a", segment=""), unmeasured]
     run = published(store, a_plan(), results=results, snapshot_id=MAIN)

@@ -203,7 +203,8 @@ def test_bounds_are_values_and_marked_where_they_may_be_cut(lake: Lake) -> None:
             assert stats.upper > HIGH[name]  # type: ignore[operator]
         else:
             assert (stats.lower, stats.upper) == (LOW[name], HIGH[name]), name
-            assert stats.bounds_exact is (name not in {"a_double", "a_float"}), name
+            assert stats.bounds_exact, name
+            assert stats.nan_count == (0 if name in {"a_double", "a_float"} else None), name
 
 
 def test_bounds_that_leave_nan_out_are_not_exact(disk: Lake) -> None:
@@ -212,6 +213,8 @@ def test_bounds_that_leave_nan_out_are_not_exact(disk: Lake) -> None:
     stats = disk.head.files[0].stats[1]
     assert stats.nan_count is None
     assert not stats.bounds_exact
+    disk.foreign.overwrite(pa.table({"ratio": pa.array([1.0, 3.0])}))
+    assert not disk.head.files[0].stats[1].bounds_exact
 
 
 def test_statistics_that_were_not_kept_are_unknown_not_zero(disk: Lake) -> None:

@@ -28,7 +28,7 @@ BREACHES = [
     ("inside pii_policies", "pii_policies/labels.py", "import pii_policies.masking"),
     ("use cases never touch an adapter", "controlplane/usecases/facade.py", "import checks.engines.native"),
     ("pyiceberg has one home", "controlplane/usecases/facade.py", "import pyiceberg"),
-    ("sqlalchemy and alembic have one home", "controlplane/lakehouse/reading.py", "import sqlalchemy"),
+    ("sqlalchemy serves the store and pyiceberg's catalog only", "controlplane/compute/duckdb.py", "import sqlalchemy"),
     ("duckdb and pyspark have one home", "checks/planning.py", "import duckdb"),
     ("pipelines use the facade only", "pipelines/demo.py", "import controlplane.bootstrap"),
     ("transports never meet", "lineage/transports/file.py", "import lineage.transports.http"),

@@ -48,8 +48,21 @@ def test_halves_keep_every_probe_once_and_the_segment() -> None:
     checks = [check(CheckKind.NULL_VALUES, "status", segment_by="region") for _ in range(5)]
     (scan,) = plan_scans(checks, TARGET).scans
     left, right = scan.halves()
+    assert not plan_scans(checks[:1], TARGET).scans[0].halves()
     assert [probe.position for half in (left, right) for probe in half.probes] == [0, 1, 2, 3, 4]
     assert (left.segment, right.segment) == ("region", "region")
+
+
+def test_exact_distinct_counts_are_what_a_lighter_scan_goes_without() -> None:
+    checks = [
+        check(CheckKind.NULL_VALUES, "status"),
+        check(CheckKind.DUPLICATE_VALUES, "order_id"),
+        check(CheckKind.ROW_COUNT),
+        check(CheckKind.DUPLICATE_VALUES, "region"),
+    ]
+    (scan,) = plan_scans(checks, TARGET).scans
+    assert [[probe.position for probe in part.probes] for part in scan.lighter()] == [[0, 2], [1], [3]]
+    assert [scan.lighter() for scan in scan.lighter()] == [[], [], []]
 
 
 def test_answers_belong_to_their_probe() -> None:

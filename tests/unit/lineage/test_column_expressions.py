@@ -90,6 +90,14 @@ CASES = [
         """,
     ),
     Case(
+        "select multiIf(amount > 1, tax, region = 'x', status, customer_id) as m from silver.orders",
+        """
+        m <- identity silver.orders.customer_id, identity silver.orders.status, identity silver.orders.tax,
+            conditional silver.orders.amount, conditional silver.orders.region
+        """,
+        dialect="clickhouse",
+    ),
+    Case(
         """
         select greatest(amount, tax) as most, amount > tax as is_more, region in ('a', status) as listed, not (address
         is null) as has_address from silver.orders

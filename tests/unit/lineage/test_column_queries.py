@@ -433,6 +433,15 @@ CASES = [
         schema={"silver.orders": ["order_id"], "cat.sch.t": ["c", "d", "k"]},
     ),
     Case(
+        "select x.a, y.a as b, z.a as c from s.t x, lake.s.t y, s.t z",
+        """
+        a <- identity s.t.a
+        b <- identity s.t.a
+        c <- identity s.t.a
+        """,
+        schema={"s.t": ["a"]},
+    ),
+    Case(
         "select x.a, y.a as b from one.s.t x, two.s.t y",
         """
         a <- identity s.t.a

@@ -124,6 +124,16 @@ CASES = [
     ),
     Case(
         """
+        select order_id from silver.customers c join silver.orders using (customer_id) left semi join silver.payments on
+        payment_id = email and method = 'x'
+        """,
+        """
+        order_id <- identity silver.orders.order_id, join silver.customers.customer_id, join silver.customers.email,
+            join silver.orders.customer_id, join silver.payments.method, join silver.payments.payment_id
+        """,
+    ),
+    Case(
+        """
         select * from silver.customers c left anti join silver.orders o on o.customer_id = c.customer_id where name is
         not null
         """,
@@ -243,6 +253,13 @@ CASES = [
         n <- transformation silver.events.tags
         """,
         dialect="snowflake",
+    ),
+    Case(
+        "select order_id, s.amount from stream(silver.orders) s",
+        """
+        amount <- identity silver.orders.amount
+        order_id <- identity silver.orders.order_id
+        """,
     ),
     Case(
         "select item from silver.orders array join items as item",

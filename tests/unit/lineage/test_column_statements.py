@@ -216,6 +216,21 @@ CASES = [
         dialect="postgres",
     ),
     Case(
+        "cache table c as select order_id as k from silver.orders; select * from c",
+        """
+        c.k <- identity silver.orders.order_id
+        k <- identity c.k
+        """,
+    ),
+    Case(
+        "begin select order_id from silver.orders; select payment_id from silver.payments; end",
+        """
+        order_id <- identity silver.orders.order_id
+        payment_id <- identity silver.payments.payment_id
+        """,
+        dialect="bigquery",
+    ),
+    Case(
         "set x = 1; use db; drop table gone; create table empty_ (a int); select order_id from silver.orders",
         """
         order_id <- identity silver.orders.order_id

@@ -152,6 +152,14 @@ def test_influences_on_all_rows_are_listed_once_and_others_by_column() -> None:
     assert facet["fields"]["token"]["inputFields"][0]["transformations"][0]["masking"] is True
 
 
+def test_an_influence_on_some_columns_stays_with_them() -> None:
+    sql = "select id, sum(amount) filter (where op = 'c') as total from bronze.orders group by id"
+    lineage = column_lineage(sql, schema={"bronze.orders": ["id", "amount", "op"]}, output="silver.orders")
+    facet = to_openlineage(replace(EVENT, columns=lineage))["outputs"][0]["facets"]["columnLineage"]
+    assert [item["field"] for item in facet["dataset"]] == ["id"]
+    assert [item["field"] for item in facet["fields"]["total"]["inputFields"]] == ["amount", "op"]
+
+
 def test_older_readers_find_one_word_per_column() -> None:
     fields = to_openlineage(EVENT)["outputs"][0]["facets"]["columnLineage"]["fields"]
     assert {name: item["transformationType"] for name, item in fields.items()} == {

@@ -68,7 +68,7 @@ def test_show_holds_neighbours_and_touching_edges() -> None:
 
 
 def test_show_of_an_unknown_dataset_lists_the_known_ones() -> None:
-    with pytest.raises(DatasetUnknownError, match="known are bronze.o, gold.f"):
+    with pytest.raises(DatasetUnknownError, match=r"known are bronze\.o, gold\.f"):
         GRAPH.show("silver.x")
     with pytest.raises(DatasetUnknownError, match="known are none"):
         build_graph([]).show("silver.x")
