@@ -95,7 +95,9 @@ def load_platform(settings: Project) -> Platform:
         for name in [pipeline.dataset, *pipeline.inputs]:
             if name not in datasets:
                 known = ", ".join(sorted(datasets)) or "none"
-                message = f"{settings.file}: pipeline {pipeline.name} names {name}, which no contract describes; known are {known}"
+                message = (
+                    f"{settings.file}: pipeline {pipeline.name} names {name}, which no contract describes; known are {known}"
+                )
                 raise ConfigurationError(message)
     return Platform(datasets, pipelines)
 

@@ -1,4 +1,4 @@
-"""The demo: two days of a grocery shop, replayed in 4-hourly steps through the gate, then summed up and held against what must come out.
+"""The demo: two days of a grocery shop, replayed in 4-hourly steps through the gate, summed up, and held against what must be.
 
 Run it with ``make demo``. Everything it writes lies in ``state/`` and ``secrets/`` of the project and is made anew each time.
 """
@@ -71,7 +71,9 @@ def main() -> int:
         summary(console, plane.datasets(), tally)
     seconds = time.monotonic() - started
     places = sum(1 for _ in proof.places)
-    console.print(f"masking proof: {places} places decoded, {len(proof.findings)} clear values of {len(canaries)} canary values found")
+    console.print(
+        f"masking proof: {places} places decoded, {len(proof.findings)} clear values of {len(canaries)} canary values found"
+    )
     console.print(f"replayed {sum(tally.runs.values())} runs in {seconds:.0f} s")
     wrong = [*differences(window.facts, tally.balance), *tally.held, *(f"leak: {finding}" for finding in proof.findings)]
     for sentence in wrong:

@@ -24,7 +24,7 @@ from controlplane.usecases.report import CheckReport
 @format_option("junit", "github", "markdown")
 @bar_option
 @click.option("-v", "--verbose", is_flag=True, help="Show passed checks too.")
-def check_command(  # noqa: PLR0913 (one parameter per option)
+def check_command(  # noqa: PLR0913, PLR0917 (one parameter per option)
     dataset: str | None,
     data: str | None,
     contract: Path | None,

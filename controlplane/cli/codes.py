@@ -27,7 +27,7 @@ def of_results(results: Sequence[StoredResult], bar: Severity) -> int:
 
 
 def of_run(state: str, results: Sequence[StoredResult], bar: Severity) -> int:
-    """Return the code of a run: held is 4, failed or stopped is 3; of a published one, what failed (1) or errored (3) all the same."""
+    """Return the code of a run: held is 4, stopped is 3; of a published one, what failed (1) or errored (3) all the same."""
     if state in {"failed", "abandoned", "superseded"}:
         return UNEVALUATED
     codes = {UNEVALUATED} if any(result.outcome == Outcome.ERRORED for result in results) else set()

@@ -96,7 +96,9 @@ def _project(folder: Path) -> Iterator[Finding]:
         yield _tried("store", lambda: f"{len(ports.journal.runs(limit=1))} of the newest runs read")
         yield _tried("catalog", lambda: f"{sum(summary.rows is not None for summary in plane.datasets())} datasets published")
         topics = [pipeline.topic for pipeline in ports.platform.pipelines if pipeline.topic]
-        yield _tried("landing", lambda: f"{sum(len(ports.landing.files(topic)) for topic in topics)} files in {len(topics)} topics")
+        yield _tried(
+            "landing", lambda: f"{sum(len(ports.landing.files(topic)) for topic in topics)} files in {len(topics)} topics"
+        )
         if any(governed.masks for governed in ports.platform.datasets.values()):
             yield _tried("tokens key", lambda: f"epoch {ports.tokens.master().epoch}")
         yield _tried("seal key", lambda: f"epoch {ports.seal.master().epoch}")

@@ -41,7 +41,7 @@ def controlplane() -> None:
     """Let no bad, late or unmasked row reach the people who read a lakehouse."""
 
 
-def run(arguments: Sequence[str]) -> int:
+def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 (one sentence and code per kind of error)
     """Run one command line and return its exit code."""
     try:
         result = controlplane.main(args=list(arguments), prog_name="controlplane", standalone_mode=False)
@@ -65,7 +65,7 @@ def run(arguments: Sequence[str]) -> int:
     except OSError as error:
         click.echo(f"controlplane: {error.strerror or error}{f': {error.filename}' if error.filename else ''}", err=True)
         return codes.UNAVAILABLE
-    except Exception as error:  # noqa: BLE001 (a person never sees a stack trace; CONTROLPLANE_DEBUG shows it to a developer)
+    except Exception as error:  # a person never sees a stack trace; CONTROLPLANE_DEBUG shows it to a developer
         logging.getLogger("controlplane").debug("internal error", exc_info=error)
         if os.environ.get("CONTROLPLANE_DEBUG"):
             raise

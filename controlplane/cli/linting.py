@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import click
 
@@ -112,17 +112,20 @@ def _guarantees(contracts: Sequence[Contract]) -> dict[str, timedelta | None]:
 
 def _models(project: Project, contracts: Sequence[Contract], found: Found) -> Iterator[Problem]:
     """Yield what keeps the pipelines' SELECTs from giving the same answer on every engine, and unknown datasets."""
-    schemas = {spec.name: {column.name: column.type for column in spec.fields} for contract in contracts for spec in contract.datasets}
+    schemas = {
+        spec.name: {column.name: column.type for column in spec.fields} for contract in contracts for spec in contract.datasets
+    }
     for pipeline in project.pipelines:
         for name in [pipeline.dataset, *pipeline.inputs]:
             if name not in schemas:
-                message = f"pipeline {pipeline.name} names {name}, which no contract describes; known are {', '.join(sorted(schemas))}"
+                known_names = ", ".join(sorted(schemas))
+                message = f"pipeline {pipeline.name} names {name}, which no contract describes; known are {known_names}"
                 yield Problem(str(project.file), 1, f"pipelines[{pipeline.name}]", message)
         if pipeline.sql is not None:
             found.files += 1
             text = pipeline.sql.read_text(encoding="utf-8")
             for problem in check_select(text, file=str(pipeline.sql), schemas=schemas):
-                yield Problem(problem.file, problem.line, "", f"{problem.what}; allowed: {problem.allowed}")
+                yield Problem(problem.file, problem.line, "", problem.message)
 
 
 def _queries(contract: Contract) -> Iterator[Problem]:
@@ -133,7 +136,7 @@ def _queries(contract: Contract) -> Iterator[Problem]:
                 continue
             text = rule.query.replace("{object}", "object").replace("{field}", "field").replace("{property}", "field")
             for problem in check_steward_query(text, ["object"], "duckdb"):
-                yield Problem(rule.place.file, rule.place.line, f"{spec.name}.{rule.id}", f"{problem.what}; allowed: {problem.allowed}")
+                yield Problem(rule.place.file, rule.place.line, f"{spec.name}.{rule.id}", problem.message)
 
 
 def _print(found: Found, form: str) -> None:
@@ -154,7 +157,9 @@ def _print(found: Found, form: str) -> None:
     elif form == "junit":
         click.echo(_junit(found))
     elif form == "markdown":
-        rows = [f"| {problem.file}:{problem.line} | {problem.message.replace('|', chr(92) + '|')} |" for problem in found.problems]
+        rows = [
+            f"| {problem.file}:{problem.line} | {problem.message.replace('|', chr(92) + '|')} |" for problem in found.problems
+        ]
         click.echo("\n".join(["| where | what |", "|---|---|", *rows]))
     else:
         for problem in found.problems:
@@ -166,8 +171,8 @@ def _print(found: Found, form: str) -> None:
 
 def _junit(found: Found) -> str:
     problems = found.problems
-    suite = ElementTree.Element("testsuite", name="lint", tests=str(max(found.files, len(problems))), failures=str(len(problems)))
+    suite = ET.Element("testsuite", name="lint", tests=str(max(found.files, len(problems))), failures=str(len(problems)))
     for problem in problems:
-        case = ElementTree.SubElement(suite, "testcase", classname=problem.file, name=f"line {problem.line} {problem.path}")
-        ElementTree.SubElement(case, "failure", message=problem.message)
-    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True)
+        case = ET.SubElement(suite, "testcase", classname=problem.file, name=f"line {problem.line} {problem.path}")
+        ET.SubElement(case, "failure", message=problem.message)
+    return ET.tostring(suite, encoding="unicode", xml_declaration=True)

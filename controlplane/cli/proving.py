@@ -17,7 +17,9 @@ def pii_command() -> None:
 
 
 @pii_command.command("prove")
-@click.option("--canaries", required=True, type=click.Path(path_type=Path), help="Text file, one clear value of a known person a line.")
+@click.option(
+    "--canaries", required=True, type=click.Path(path_type=Path), help="Text file, one clear value of a known person a line."
+)
 @project_option
 @format_option()
 def pii_prove(canaries: Path, project: Path | None, form: str) -> int:

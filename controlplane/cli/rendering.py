@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import click
 from rich.console import Console
@@ -43,7 +43,9 @@ def show_results(results: Sequence[StoredResult], *, verbose: bool = False) -> N
             )
             console.print(result.reason, markup=False)
     counts = {outcome: sum(result.outcome == outcome for result in results) for outcome in order}
-    console.print("  " + ", ".join(f"{count} {_MARK[outcome]}" for outcome, count in counts.items() if count or outcome == "passed"))
+    console.print(
+        "  " + ", ".join(f"{count} {_MARK[outcome]}" for outcome, count in counts.items() if count or outcome == "passed")
+    )
 
 
 def show_check_report(report: CheckReport, form: str, *, verbose: bool = False) -> None:
@@ -66,14 +68,16 @@ def show_run_report(report: RunReport, *, verbose: bool = False) -> None:
     if report.reason:
         click.echo(f"  {report.reason}")
     if report.balance:
-        click.echo("  " + ", ".join(f"{name} {count:,}" for name, count in report.balance.items() if count or name == "offered"))
+        click.echo(
+            "  " + ", ".join(f"{name} {count:,}" for name, count in report.balance.items() if count or name == "offered")
+        )
     if report.results:
         show_results(report.results, verbose=verbose)
 
 
 def junit(name: str, results: Sequence[StoredResult]) -> str:
     """Return results as JUnit XML: failed, errored and (no evidence) skipped test cases."""
-    suite = ElementTree.Element(
+    suite = ET.Element(
         "testsuite",
         name=name,
         tests=str(len(results)),
@@ -84,11 +88,11 @@ def junit(name: str, results: Sequence[StoredResult]) -> str:
     tags = {Outcome.FAILED: "failure", Outcome.ERRORED: "error", Outcome.NO_EVIDENCE: "skipped"}
     for result in results:
         shown = result.check_id + (f" [{result.segment}]" if result.segment else "")
-        case = ElementTree.SubElement(suite, "testcase", classname=name, name=shown)
+        case = ET.SubElement(suite, "testcase", classname=name, name=shown)
         tag = tags.get(Outcome(result.outcome))
         if tag:
-            ElementTree.SubElement(case, tag, message=_printable(result.reason))
-    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True)
+            ET.SubElement(case, tag, message=_printable(result.reason))
+    return ET.tostring(suite, encoding="unicode", xml_declaration=True)
 
 
 def github(results: Sequence[StoredResult]) -> Sequence[str]:

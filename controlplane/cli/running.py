@@ -70,7 +70,14 @@ def runs_list(dataset: str | None, limit: int, project: Path | None, form: str) 
     with _plane(project) as plane:
         runs = plane.runs(dataset, limit)
     rows = [
-        (run.run_id, run.plan.dataset.name, run.state.value, run.clock.isoformat(timespec="seconds"), run.snapshot_id, run.reason)
+        (
+            run.run_id,
+            run.plan.dataset.name,
+            run.state.value,
+            run.clock.isoformat(timespec="seconds"),
+            run.snapshot_id,
+            run.reason,
+        )
         for run in runs
     ]
     names = ("run_id", "dataset", "state", "clock", "snapshot_id", "reason")
@@ -119,7 +126,10 @@ def hold_list(dataset: str | None, project: Path | None, form: str) -> None:
             ]
         )  # fmt: skip
     else:
-        table(("run_id", "dataset", "since", "reason"), [(run.run_id, run.plan.dataset.name, run.clock, run.reason) for run in runs])
+        table(
+            ("run_id", "dataset", "since", "reason"),
+            [(run.run_id, run.plan.dataset.name, run.clock, run.reason) for run in runs],
+        )
 
 
 @hold_command.command("release")

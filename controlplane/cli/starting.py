@@ -31,7 +31,9 @@ def create_project(folder: Path) -> list[Path]:
         ConfigurationError: the folder holds files already, is no folder, or has the name of one of our packages.
     """
     if folder.absolute().name in _OWN_PACKAGES:
-        message = f"a folder named {folder.absolute().name} would hide the package of that name from Python; choose another name"
+        message = (
+            f"a folder named {folder.absolute().name} would hide the package of that name from Python; choose another name"
+        )
         raise ConfigurationError(message)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         message = f"{folder} is not an empty folder; name a new one"

@@ -77,11 +77,11 @@ def _schema(path: Path | None) -> dict[str, list[str]]:
     try:
         schema = json.loads(_text(path))
     except json.JSONDecodeError as error:
-        message = f"{path}:{error.lineno}: is not JSON: {error.msg}; allowed is {{\"schema.table\": [\"column\", ...]}}"
+        message = f'{path}:{error.lineno}: is not JSON: {error.msg}; allowed is {{"schema.table": ["column", ...]}}'
         raise ConfigurationError(message) from error
     if not isinstance(schema, dict) or not all(
         isinstance(columns, list) and all(isinstance(column, str) for column in columns) for columns in schema.values()
     ):
-        message = f"{path}: allowed is {{\"schema.table\": [\"column\", ...]}}, a list of column names per table"
+        message = f'{path}: allowed is {{"schema.table": ["column", ...]}}, a list of column names per table'
         raise ConfigurationError(message)
     return schema

@@ -107,13 +107,17 @@ def _cast(name: str, target: str, source: pa.Schema) -> Cast:
 
 def _exact(kind: str, target: str, column: str, wanted: str) -> str | None:
     """Return a SQL boolean that is TRUE where the value casts exactly; None where the two types never do."""
+    tried = f"TRY_CAST({column} AS {wanted})"
     if (kind, target) in _REFUSED or kind == "other":
         return None
-    tried = f"TRY_CAST({column} AS {wanted})"
-    if target == "string":
-        return None if kind == "binary" else "TRUE"
     if kind == "text":
         return _exact_text(target, column, tried)
+    if target == "string":
+        return None if kind == "binary" else "TRUE"
+    return _exact_number(kind, target, column, tried)
+
+
+def _exact_number(kind: str, target: str, column: str, tried: str) -> str | None:
     if target in {"long", "int"} or target.startswith("decimal"):
         return f"{tried} = {column}" if kind in {"integer", "decimal", "float"} else None
     if target in {"double", "float"}:
@@ -130,7 +134,7 @@ def _exact_text(target: str, column: str, tried: str) -> str | None:
         form = rf"[+-]?[0-9]+(\.[0-9]{{0,{decimal[2]}}}0*)?"
     if form is not None:
         return f"(regexp_full_match({column}, '{form}') AND {tried} IS NOT NULL)"
-    return f"{tried} IS NOT NULL" if target in {"double", "float"} else None
+    return f"{tried} IS NOT NULL" if target in {"double", "float"} else ("TRUE" if target == "string" else None)
 
 
 def why_refused(source: pa.Schema, field: str, target: str) -> str:

@@ -1,7 +1,7 @@
 """Collapsing: what the touched files of a table look like after a batch of events, whatever order the events came in.
 
-Pure SQL over three relations: ``incoming`` (passing rows, masked, with ``__row`` and ``__deleted``), ``existing`` (all rows of the
-files that may hold their keys) and ``tombstones`` (keys deleted before, with the ordering of the delete).
+Pure SQL over three relations: ``incoming`` (passing rows, masked, with ``__row`` and ``__deleted``), ``existing`` (all rows of
+the files that may hold their keys) and ``tombstones`` (keys deleted before, with the ordering of the delete).
 
 *merge* keeps the latest event of a key. *scd2* makes every event a version and recomputes the intervals of each touched key;
 events of equal content are kept, because a late event between them must be able to tell them apart.
@@ -60,7 +60,9 @@ def winners_query(latest: str, roles: Collapse) -> str:
         f" AND {_row(roles.order, 'e')} > {_row(roles.order, 'w')})"
         for relation in (EXISTING, TOMBSTONES)
     )
-    return f"SELECT * FROM {identifier(latest)} AS w WHERE NOT ({older})" if roles.order else f"SELECT * FROM {identifier(latest)}"
+    return (
+        f"SELECT * FROM {identifier(latest)} AS w WHERE NOT ({older})" if roles.order else f"SELECT * FROM {identifier(latest)}"
+    )
 
 
 def merged_query(winners: str, roles: Collapse) -> str:

@@ -38,7 +38,8 @@ def decide(verdicts: Sequence[Verdict], *, tier: int, publishes_unknown: bool) -
     and was not, hold a tier-1 dataset and follow ``onUnknown`` elsewhere, as too few rows do. Warming up and empty tables
     publish with a note.
     """
-    holds, notes = [], []
+    holds: list[str] = []
+    notes: list[str] = []
     for verdict in verdicts:
         if not verdict.blocking or verdict.severity.rank < Severity.ERROR.rank or verdict.outcome is Outcome.PASSED:
             continue

@@ -1,4 +1,4 @@
-"""Ports of the gate. Adapters: ``controlplane.lakehouse`` (tables, landing zone) and ``controlplane.persistence`` (the rest)."""
+"""Ports of the gate. Adapters: ``controlplane.lakehouse`` (tables, landing zone), ``controlplane.persistence`` (the rest)."""
 
 from __future__ import annotations
 
@@ -83,8 +83,10 @@ class TableKeeper(Protocol):
     def expire(
         self, dataset: DatasetId, *, published_before: datetime, keep: Collection[SnapshotId], needed_from: SnapshotId | None
     ) -> int:
-        """Expire snapshots published before a time (plane's clock), never one in ``keep``, main's head, a branch head,
-        nor one newer than ``needed_from`` (the oldest pin a consumer holds). Return how many went."""
+        """Expire snapshots published before a time (plane's clock) and return how many went.
+
+        Never one in ``keep``, main's head, a branch head, nor one newer than ``needed_from`` (the oldest pin a consumer holds).
+        """
         ...
 
     def drop_branches(self, dataset: DatasetId, *, keep: Collection[RunId]) -> int:

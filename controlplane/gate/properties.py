@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from controlplane.gate.model import InputPin, InputRole, RunPlan
+from controlplane.gate.model import InputRole, RunPlan
 from controlplane.kernel.identity import RunId, SnapshotId
 from controlplane.kernel.table import Snapshot
 

@@ -6,7 +6,7 @@ cost it its place), or *waiting* (it only misses a parent that may still come). 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -87,7 +87,7 @@ def flag(index: int) -> str:
 def flagged_query(typed: str, rules: Sequence[Rule], *, now: datetime, lateness: timedelta, sets_aside: bool) -> str:
     """Return the SELECT that gives each row its flags and its fate.
 
-    With ``sets_aside=False`` (whole results, such as aggregates) no row may leave: every row passes and the rules' counts decide.
+    With ``sets_aside=False`` (whole results, such as aggregates) no row may leave: all pass, and the rules' counts decide.
     """
     flags = [f"{_breaks(rule)} AS {identifier(flag(index))}" for index, rule in enumerate(rules)]
     inner = f"SELECT {', '.join(['*', *flags])} FROM {identifier(typed)}"
@@ -161,8 +161,8 @@ def _breaks(rule: Rule) -> str:
     return f"(coalesce(({rule.predicate}), FALSE) AND NOT {identifier(DELETED)}{judged})"
 
 
-def _any(flags: object) -> str:
-    return "(" + (" OR ".join(identifier(str(name)) for name in flags) or "FALSE") + ")"  # type: ignore[attr-defined]
+def _any(flags: Iterable[str]) -> str:
+    return "(" + (" OR ".join(identifier(name) for name in flags) or "FALSE") + ")"
 
 
 def _instant(at: datetime) -> str:

@@ -41,7 +41,7 @@ class DataFile:
 
 @dataclass(frozen=True)
 class Field:
-    """A column: its Iceberg field id, name, type in Iceberg's notation (``long``, ``decimal(12, 2)``) and whether it is required."""
+    """A column: Iceberg field id, name, type in Iceberg's notation (``long``, ``decimal(12, 2)``), and if it is required."""
 
     field_id: int
     name: str

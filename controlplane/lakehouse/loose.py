@@ -41,7 +41,7 @@ def read_loose(uri: str, *, snapshot_id: int | None = None, properties: Mapping[
     if info.type == pa.fs.FileType.NotFound:
         message = f"there is nothing at {uri}; give a Parquet or CSV file, a folder of Parquet files, or an Iceberg table"
         raise ConfigurationError(message)
-    if path.endswith(".metadata.json") or info.type == pa.fs.FileType.Directory and _newest_metadata(store, path):
+    if path.endswith(".metadata.json") or (info.type == pa.fs.FileType.Directory and _newest_metadata(store, path)):
         return _iceberg(text, store, path, snapshot_id, dict(properties or {}))
     if snapshot_id is not None:
         message = f"--snapshot needs an Iceberg table, and {uri} is none (it has no metadata folder)"
@@ -96,9 +96,7 @@ def _version(path: str) -> int:
     return int(digits) if digits.isdigit() else -1
 
 
-def _iceberg(
-    uri: str, store: pa.fs.FileSystem, path: str, snapshot_id: int | None, properties: dict[str, str]
-) -> Loose:
+def _iceberg(uri: str, store: pa.fs.FileSystem, path: str, snapshot_id: int | None, properties: dict[str, str]) -> Loose:
     from pyiceberg.table import StaticTable  # noqa: PLC0415 (slow to import, and files need none of it)
 
     scheme = urlparse(uri).scheme

@@ -1,0 +1,1 @@
+"""One file a verb: what people and programs ask of the control plane."""

@@ -48,9 +48,7 @@ def check_dataset(ports: Ports, name: str, snapshot_id: SnapshotId | None = None
         results = measure(ports, governed, snapshot.snapshot_id, checks, session)
     ports.records.observed(governed.id, snapshot.snapshot_id, results, ports.clock.now())
     screened = _screened(ports, governed, snapshot)
-    return CheckReport(
-        name, snapshot.snapshot_id, snapshot.row_count, _evidence(snapshot), (*map(stored, results), *screened)
-    )
+    return CheckReport(name, snapshot.snapshot_id, snapshot.row_count, _evidence(snapshot), (*map(stored, results), *screened))
 
 
 def _screened(ports: Ports, governed: Governed, snapshot: Snapshot) -> tuple[StoredResult, ...]:
@@ -73,7 +71,7 @@ def _evidence(snapshot: Snapshot) -> Mapping[str, int]:
     }
 
 
-def check_rows(
+def check_rows(  # noqa: PLR0913 (everything it needs, as it belongs to no project)
     governed: Governed, rows: pa.Table, *, runner: SqlRunner, engine: CheckEngine, clock: Clock, evidence: Mapping[str, int],
     snapshot_id: SnapshotId | None = None,
 ) -> CheckReport:  # fmt: skip

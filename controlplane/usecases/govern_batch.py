@@ -126,9 +126,15 @@ def _agree(governed: Governed, declared: WriteMode, wanted: WriteMode) -> WriteM
         )
         raise ConfigurationError(message)
     if wanted.mode is Mode.MERGE and not (wanted.keys or governed.spec.primary_key):
-        message = f"merging into {governed.name} needs keys: give merge(rows, keys=[...]) or declare a primaryKey in its contract"
+        message = (
+            f"merging into {governed.name} needs keys: give merge(rows, keys=[...]) or declare a primaryKey in its contract"
+        )
         raise ConfigurationError(message)
-    return replace(wanted, keys=wanted.keys or (governed.spec.primary_key if wanted.mode is Mode.MERGE else ()), partition=declared.partition)
+    return replace(
+        wanted,
+        keys=wanted.keys or (governed.spec.primary_key if wanted.mode is Mode.MERGE else ()),
+        partition=declared.partition,
+    )
 
 
 def _digest(rows: pa.Table) -> str:

@@ -96,20 +96,23 @@ def govern(ports: Ports, task: Task) -> Run:
 
 def _carry(ports: Ports, task: Task, planned: Planned, started: float) -> Run:
     governed, run = task.governed, planned.run
-    ports.outbox.add([lineage_message(ports, governed, task.pipeline, run, EventType.START)])
     with ports.runners["duckdb"].session() as session:
         offered = task.offer(planned, session)
         if offered.input_rows == 0 and not planned.reentering and governed.spec.write_mode.mode is not Mode.OVERWRITE:
             return ports.journal.advance(run, RunState.NOTHING_NEW)
+        ports.outbox.add([lineage_message(ports, governed, task.pipeline, run, EventType.START)])
         screened = screen(ports, governed, run, offered.raw, gather_facts(ports, governed, run.clock), session)
         run = ports.journal.advance(run, RunState.SCREENED)
 
         written = _written(ports, governed, planned, screened, session)
         balance = _balance(governed, offered, screened, written)
-        letters = _stage(ports, governed, run, offered, screened, written)
+        letters = _stage(ports, run, offered, screened, written)
         run = ports.journal.advance(run, RunState.WRITTEN, snapshot_id=written.snapshot_id, balance=balance)
 
-        results = [*screened.results, *audit(ports, governed, run, written.snapshot_id, session)]
+        results: Sequence[CheckResult] = [
+            *screened.results,
+            *audit(ports, governed, run, written.snapshot_id, session, batch_rows=written.winners),
+        ]
         run = ports.journal.advance(run, RunState.AUDITED)
         decision = _decide(governed, results)
         if decision.state is RunState.PUBLISHED:
@@ -155,17 +158,17 @@ def _balance(governed: Governed, offered: Offered, screened: Screened, written: 
     return balance
 
 
-def _stage(
-    ports: Ports, governed: Governed, run: Run, offered: Offered, screened: Screened, written: Written
-) -> Sequence[DeadLetter]:
+def _stage(ports: Ports, run: Run, offered: Offered, screened: Screened, written: Written) -> Sequence[DeadLetter]:
     """Keep what left the batch, invisible until the run is recorded: as dead letters for ingestion, else as kept rows."""
     if offered.ingested is None:
         ports.kept_rows.stage(run, [*screened.kept, *written.tombstones])
         return ()
     letters = list(offered.ingested.letters)
-    for row in screened.kept:
-        if row.kind is KeptKind.QUARANTINED:
-            letters.append(dead_letter(ports, dict(screened.leavers[row.row_id]), f"breaks {', '.join(row.reasons)}"))
+    letters += [
+        dead_letter(ports, dict(screened.leavers[row.row_id]), f"breaks {', '.join(row.reasons)}")
+        for row in screened.kept
+        if row.kind is KeptKind.QUARANTINED
+    ]
     if letters:
         ports.dead_letters.stage(run, letters)
     return letters
@@ -196,7 +199,7 @@ def _publish(
             written = replace(written, snapshot_id=again)
             run = ports.journal.advance(run, RunState.WRITTEN, snapshot_id=again)
             screening = [result for result in results if result.stage == "screen"]
-            results = [*screening, *audit(ports, governed, run, again, session)]
+            results = [*screening, *audit(ports, governed, run, again, session, batch_rows=written.winners)]
             run = ports.journal.advance(run, RunState.AUDITED)
             decision = _decide(governed, results)
             if decision.state is not RunState.PUBLISHED:
@@ -207,7 +210,7 @@ def _publish(
     raise LostRaceError(message)
 
 
-def _record(  # noqa: PLR0913 (everything a run found is stored in one place, once)
+def _record(  # noqa: PLR0913, PLR0917 (everything a run found is stored in one place, once)
     ports: Ports,
     task: Task,
     run: Run,
@@ -268,6 +271,9 @@ def _ending_failed(ports: Ports, task: Task, run: Run) -> Iterator[None]:
 def fail(ports: Ports, governed: Governed, pipeline: Pipeline | None, run: Run, reason: str) -> None:
     """End a run ``failed``; what it staged is forgotten and readers keep the last good snapshot."""
     with suppress(ControlPlaneError):
-        event = lineage_message(ports, governed, pipeline, run, EventType.FAIL, error=reason)
-        ports.records.record(RunRecord(run=run, state=RunState.FAILED, reason=reason, messages=[event]))
+        events = [
+            lineage_message(ports, governed, pipeline, run, EventType.START),
+            lineage_message(ports, governed, pipeline, run, EventType.FAIL, error=reason),
+        ]
+        ports.records.record(RunRecord(run=run, state=RunState.FAILED, reason=reason, messages=events))
         deliver(ports)

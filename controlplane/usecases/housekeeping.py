@@ -107,10 +107,7 @@ def _rewrite(ports: Ports, governed: Governed, run: Run) -> None:
             rows = ports.reader.rows(governed.id, head.snapshot_id, files=small).read_all()
             marks = {RUN_ID: str(plan.run_id), OPERATION: REWRITE, PUBLISHED_AT: run.clock.isoformat()}
             snapshot = ports.writer.commit(governed.id, plan.run_id, rows, replaces=small, properties=carried | marks)
-        before, after = head.row_count, ports.reader.snapshot(governed.id, snapshot).row_count
-        if before != after:
-            message = f"rewriting files of {governed.name} would turn {before} rows into {after}; it was not published"
-            raise UnableToEvaluateError(message)
+        _same_rows(governed, head.row_count, ports.reader.snapshot(governed.id, snapshot).row_count)
         ports.writer.publish(governed.id, plan.run_id, snapshot)
     except (LostRaceError, UnableToEvaluateError) as error:
         ports.writer.drop_branch(governed.id, plan.run_id)
@@ -118,3 +115,9 @@ def _rewrite(ports: Ports, governed: Governed, run: Run) -> None:
         return
     reason = f"rewrote {len(small)} small files"
     ports.records.record(RunRecord(run=rewriting, state=RunState.PUBLISHED, snapshot_id=snapshot, reason=reason))
+
+
+def _same_rows(governed: Governed, before: int | None, after: int | None) -> None:
+    if before != after:
+        message = f"rewriting files of {governed.name} would turn {before} rows into {after}; it was not published"
+        raise UnableToEvaluateError(message)

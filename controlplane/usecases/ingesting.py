@@ -85,9 +85,7 @@ def ingest(ports: Ports, topic: str, pins: Sequence[InputPin], clock: datetime) 
             if row is None:
                 found.tombstones += 1
             else:
-                found.rows.append(
-                    row | {"topic": topic, "landing_file": pin.name, "landing_line": line, "ingested_at": clock}
-                )
+                found.rows.append(row | {"topic": topic, "landing_file": pin.name, "landing_line": line, "ingested_at": clock})
     return found
 
 

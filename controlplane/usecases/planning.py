@@ -81,9 +81,7 @@ def plan_batch(ports: Ports, governed: Governed, *, key: str, sha256: str, input
 
 def _ancestry(ports: Ports, governed: Governed) -> Sequence[Snapshot]:
     """Make sure the table is there and looks like its contract; return main's head and its ancestors, newest first."""
-    head = ports.writer.ensure(
-        governed.id, governed.definition, {properties.PUBLISHED_AT: ports.clock.now().isoformat()}
-    )
+    head = ports.writer.ensure(governed.id, governed.definition, {properties.PUBLISHED_AT: ports.clock.now().isoformat()})
     return ports.reader.lineage_of(governed.id, head)
 
 

@@ -25,7 +25,7 @@ _RETRY = timedelta(minutes=1)
 _LONGEST = timedelta(hours=1)
 
 
-def lineage_message(
+def lineage_message(  # noqa: PLR0913 (one event tells all of a run)
     ports: Ports,
     governed: Governed,
     pipeline: Pipeline | None,
@@ -78,8 +78,10 @@ def _inputs(ports: Ports, run: Run) -> tuple[DatasetVersion, ...]:
 
 
 def pipeline_lineage(ports: Ports, pipeline: Pipeline) -> ColumnLineage | None:
-    """Return the column edges of a pipeline's SELECT as governed: columns that only order or delete rows are left out, and
-    edges into masked fields say so. None for ingestion."""
+    """Return the column edges of a pipeline's SELECT as governed; None for ingestion.
+
+    Columns that only order or delete rows are left out, and edges into masked fields say so.
+    """
     if pipeline.sql is None:
         return None
     governed = ports.platform.governed(pipeline.dataset)

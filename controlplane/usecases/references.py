@@ -42,9 +42,7 @@ def _compared(checks: Sequence[Check]) -> Sequence[str]:
     return [str(check.arguments["to"]) for check in checks if check.kind in _COMPARING and "to" in check.arguments]
 
 
-def _rows(
-    ports: Ports, governed: Governed, name: str, pin: SnapshotId | None, checks: Sequence[Check]
-) -> pa.Table | None:
+def _rows(ports: Ports, governed: Governed, name: str, pin: SnapshotId | None, checks: Sequence[Check]) -> pa.Table | None:
     dataset = DatasetId(governed.id.namespace, name)
     known = ports.platform.datasets.get(name)
     try:

@@ -127,7 +127,7 @@ def _balance(run: Run) -> Mapping[str, int]:
 
 
 def overall(results: Sequence[StoredResult]) -> Outcome:
-    """Return one outcome for many results of severity error and above: the worst, in the order failed, errored, no_evidence, passed.
+    """Return one outcome for many results of severity error and above: failed, else errored, else no_evidence, else passed.
 
     A comparison with history that is still warming up makes nothing of the rest vacuous: it counts only if it stands alone.
     """

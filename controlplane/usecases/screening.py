@@ -61,7 +61,11 @@ def screen(ports: Ports, governed: Governed, run: Run, raw: pa.Table, facts: Fac
     _register_typed(governed, raw, extras, session)
     checks = [check for check in governed.checks if check.row_scope]
     rules, broken = _rules(ports, governed, run, checks, raw, session)
-    _register_flagged(governed, run, rules, session)
+    try:
+        _register_flagged(governed, run, rules, session)
+    except QueryFailedError:  # a rule's SQL binds, but fails on some row
+        rules, broken = _working(rules, broken, session, rows=True)
+        _register_flagged(governed, run, rules, session)
     totals, counts = screening.read_counts(
         session.query(screening.count_query(FLAGGED, rules)), rules, sets_aside=governed.sets_aside
     )
@@ -120,11 +124,7 @@ def _rules(
             broken[check.id] = f"{check.arguments.get('to')} is not available to compare with"
             continue
         rules.append(Rule(check.id, predicate, check.where, check.kind is CheckKind.REFERENCE, check.blocking))
-    if _unusable(rules, session) is None:
-        return rules, broken
-    problems = {rule.check_id: _unusable([rule], session) for rule in rules}
-    broken |= {check_id: problem for check_id, problem in problems.items() if problem is not None}
-    return [rule for rule in rules if problems[rule.check_id] is None], broken
+    return (rules, broken) if _unusable(rules, session) is None else _working(rules, broken, session)
 
 
 def casting_flag(check: Check) -> str:
@@ -132,11 +132,21 @@ def casting_flag(check: Check) -> str:
     return screening.cast_flag(check.fields[0])
 
 
-def _unusable(rules: Sequence[Rule], session: SqlSession) -> str | None:
-    """Return why rules' SQL cannot be bound to the batch, None if it can; reads no rows."""
-    bound = [f"({rule.predicate})" + (f" AND ({rule.where})" if rule.where else "") for rule in rules]
+def _working(
+    rules: Sequence[Rule], broken: Mapping[str, str], session: SqlSession, *, rows: bool = False
+) -> tuple[Sequence[Rule], Mapping[str, str]]:
+    """Return the rules that work one by one, and the reasons of those that do not: one bad rule costs only itself."""
+    problems = {rule.check_id: _unusable([rule], session, rows=rows) for rule in rules}
+    failing = {check_id: problem for check_id, problem in problems.items() if problem is not None}
+    return [rule for rule in rules if rule.check_id not in failing], {**broken, **failing}
+
+
+def _unusable(rules: Sequence[Rule], session: SqlSession, *, rows: bool = False) -> str | None:
+    """Return why rules' SQL cannot be bound to the batch (or run on its rows), None if it can."""
+    bound = [f"count(({rule.predicate})" + (f" AND ({rule.where}))" if rule.where else ")") for rule in rules]
+    source = TYPED if rows else f"(SELECT * FROM {TYPED} LIMIT 0)"
     try:
-        session.query(f"SELECT {', '.join(bound) or '1'} FROM (SELECT * FROM {TYPED} LIMIT 0)")
+        session.query(f"SELECT {', '.join(bound) or '1'} FROM {source}")
     except QueryFailedError as error:
         return str(error)
     return None
@@ -152,7 +162,13 @@ def _register_flagged(governed: Governed, run: Run, rules: Sequence[Rule], sessi
 def _register_masked(
     ports: Ports, governed: Governed, extras: Sequence[str], rules: Sequence[Rule], session: SqlSession
 ) -> None:
-    technical = [(ROW, "long"), (SINCE, "timestamptz"), (REENTERED, "boolean"), (screening.DELETED, "boolean"), (FATE, "string")]
+    technical = [
+        (ROW, "long"),
+        (SINCE, "timestamptz"),
+        (REENTERED, "boolean"),
+        (screening.DELETED, "boolean"),
+        (FATE, "string"),
+    ]
     flags = [(screening.flag(index), "boolean") for index in range(len(rules))]
     columns = [*governed.clear_columns.items(), *((name, "string") for name in extras), *technical, *flags]
     if not governed.masks:
@@ -237,9 +253,7 @@ def _result(
     check: Check, count: Count | None, problem: str | None, facts: Facts, raw: pa.Table, governed: Governed
 ) -> CheckResult:
     if count is None:
-        return judge(
-            check, Measurement(check.id, error=problem, evidence=Evidence.SCREENING), stage=Stage.SCREEN, facts=facts
-        )
+        return judge(check, Measurement(check.id, error=problem, evidence=Evidence.SCREENING), stage=Stage.SCREEN, facts=facts)
     leaves = governed.sets_aside and check.blocking
     measured = Measurement(
         check.id, Decimal(count.counted), rows_total=count.total, rows_failed=count.counted, evidence=Evidence.SCREENING

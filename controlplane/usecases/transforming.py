@@ -117,9 +117,7 @@ def _without_known(ports: Ports, governed: Governed, run: Run, rows: pa.Table) -
     return rows.take(kept.column(ROW))
 
 
-def _select(
-    ports: Ports, governed: Governed, pipeline: Pipeline, run: Run, session: SqlSession
-) -> tuple[pa.Table, int]:
+def _select(ports: Ports, governed: Governed, pipeline: Pipeline, run: Run, session: SqlSession) -> tuple[pa.Table, int]:
     sql = str(pipeline.sql)
     tree = sqlglot.parse_one(sql, read="databricks")
     used = None if tree.find(exp.Star) else {column.name.lower() for column in tree.find_all(exp.Column)}
@@ -157,9 +155,7 @@ def _input_rows(ports: Ports, governed: Governed, pin: InputPin | None, name: st
     return ports.reader.rows(dataset, pin.upto, columns=columns).read_all()
 
 
-def _appended(
-    ports: Ports, governed: Governed, dataset: DatasetId, pin: InputPin, columns: Sequence[str]
-) -> pa.Table:
+def _appended(ports: Ports, governed: Governed, dataset: DatasetId, pin: InputPin, columns: Sequence[str]) -> pa.Table:
     upto = SnapshotId(int(pin.upto or 0))
     try:
         return ports.reader.appended(dataset, pin.after, upto, columns)

@@ -93,7 +93,9 @@ def _collapse(
     key_types = {key: governed.columns[key] for key in roles.keys}
     latest = session.query(collapsing.latest_query(roles) if roles.batch_order else collapsing.latest_by_arrival(roles.keys))
     session.register("latest", latest)
-    files = ports.writer.files_of(governed.id, run.plan.base, session.query(f"SELECT DISTINCT {columns(key_types)} FROM latest"))
+    files = ports.writer.files_of(
+        governed.id, run.plan.base, session.query(f"SELECT DISTINCT {columns(key_types)} FROM latest")
+    )
     existing = ports.reader.rows(governed.id, run.plan.base, files=files).read_all()
     session.register(EXISTING, existing)
     session.register(TOMBSTONES, _tombstones(ports, governed, roles, session))
@@ -184,9 +186,7 @@ def _superseded(ports: Ports, governed: Governed, kept: Sequence[KeptRow], sessi
         key = str(row["__key"])
         newest[key] = max(newest.get(key, []), order_values(governed, row), key=_comparable)
     return tuple(
-        row.row_id
-        for row in candidates
-        if row.key in newest and _comparable(_order_of(row)) < _comparable(newest[row.key])
+        row.row_id for row in candidates if row.key in newest and _comparable(_order_of(row)) < _comparable(newest[row.key])
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from importlib.resources import files
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import jsonschema
 import pyarrow as pa
@@ -56,7 +56,9 @@ class TestReading:
         assert code == 0
         assert (document["dataset"], document["outcome"], document["rows"]) == ("silver.orders", "passed", 2)
         screened = [check for check in document["checks"] if check["evidence"] == "screening"]
-        assert "silver.orders.email.maxLength" in {check["id"] for check in screened}, "what masking hides is told from screening"
+        assert "silver.orders.email.maxLength" in {check["id"] for check in screened}, (
+            "what masking hides is told from screening"
+        )
 
     def test_runs_show_prints_the_documented_document(self, capsys: pytest.CaptureFixture[str]) -> None:
         _, out, _ = told(capsys, "runs", "list", "--format", "json")
@@ -67,7 +69,9 @@ class TestReading:
         valid(document, "run_report.schema.json")
         assert code == 0
         balance = document["balance"]
-        assert balance["offered"] == balance["passed"] + balance["superseded"] + balance["quarantined"] + balance["waiting"] == 7
+        assert (
+            balance["offered"] == balance["passed"] + balance["superseded"] + balance["quarantined"] + balance["waiting"] == 7
+        )
 
     def test_quarantine_list_and_show_tell_why_without_the_clear_value(self, capsys: pytest.CaptureFixture[str]) -> None:
         _, out, _ = told(capsys, "quarantine", "list", "silver.orders", "--format", "json")
@@ -119,7 +123,7 @@ class TestReading:
         code, out, _ = told(capsys, "check", "silver.orders", "--format", form)
         assert code == 0
         if form == "junit":
-            assert ElementTree.fromstring(out).get("failures") == "0"
+            assert ET.fromstring(out).get("failures") == "0"
         assert "silver.orders" in out or "all checks passed" in out
 
 
@@ -187,7 +191,9 @@ class TestFilesWithoutAProject:
     @pytest.mark.parametrize(("severity", "bar", "code"), [
         ("error", "error", 1), ("warning", "error", 0), ("warning", "warning", 1), ("error", "critical", 0),
     ])  # fmt: skip
-    def test_fail_on_moves_the_bar(self, tmp_path: Path, capsys: pytest.CaptureFixture[str], severity: str, bar: str, code: int) -> None:
+    def test_fail_on_moves_the_bar(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], severity: str, bar: str, code: int
+    ) -> None:
         folder = payments(tmp_path, severity)
         data, contract = str(folder / "payments.parquet"), str(folder / "payments.odcs.yaml")
         found, out, _ = told(capsys, "check", "--data", data, "--contract", contract, "--format", "json", "--fail-on", bar)
@@ -201,14 +207,27 @@ class TestFilesWithoutAProject:
 
     def test_csv_is_read_as_the_contract_says(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         folder = payments(tmp_path)
-        (folder / "p.csv").write_text("payment_id,amount,paid_at\n1,2.50,2017-10-09T08:00:00Z\n2,x,\n2,1.005,\n", encoding="utf-8")
-        code, out, _ = told(capsys, "check", "--data", str(folder / "p.csv"), "--contract", str(folder / "payments.odcs.yaml"), "--format", "json")
-        failed = {check["id"]: check["measured"]["rows_failed"] for check in json.loads(out)["checks"] if check["outcome"] == "failed"}
+        (folder / "p.csv").write_text(
+            "payment_id,amount,paid_at\n1,2.50,2017-10-09T08:00:00Z\n2,x,\n2,1.005,\n", encoding="utf-8"
+        )
+        code, out, _ = told(
+            capsys,
+            "check",
+            "--data",
+            str(folder / "p.csv"),
+            "--contract",
+            str(folder / "payments.odcs.yaml"),
+            "--format",
+            "json",
+        )
+        failed = {
+            check["id"]: check["measured"]["rows_failed"] for check in json.loads(out)["checks"] if check["outcome"] == "failed"
+        }
         assert code == 1
         assert failed == {"payments.amount.type": 2, "payments.primary_key": 1}
 
     def test_an_iceberg_table_is_read_by_its_folder_and_by_snapshot(
-        self, shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+        self, shop: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         table, contract = str(shop / "state/warehouse/silver/orders"), str(shop / "contracts/orders.odcs.yaml")
         code, out, _ = told(capsys, "check", "--data", table, "--contract", contract, "--format", "json")
@@ -236,13 +255,24 @@ class TestFilesWithoutAProject:
     def test_an_empty_file_passes_nothing(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         folder = payments(tmp_path)
         pq.write_table(pq.read_table(folder / "payments.parquet").slice(0, 0), folder / "none.parquet")
-        code, out, _ = told(capsys, "check", "--data", str(folder / "none.parquet"), "--contract", str(folder / "payments.odcs.yaml"), "--format", "json")
+        code, out, _ = told(
+            capsys,
+            "check",
+            "--data",
+            str(folder / "none.parquet"),
+            "--contract",
+            str(folder / "payments.odcs.yaml"),
+            "--format",
+            "json",
+        )
         assert code == 3
         assert json.loads(out)["outcome"] == "no_evidence"
 
 
 def test_lineage_columns_prints_the_documented_document(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "q.sql").write_text("select a.x, sum(b.y) as total from s.a join s.b on a.id = b.id group by a.x", encoding="utf-8")
+    (tmp_path / "q.sql").write_text(
+        "select a.x, sum(b.y) as total from s.a join s.b on a.id = b.id group by a.x", encoding="utf-8"
+    )
     (tmp_path / "s.json").write_text('{"s.a": ["id", "x"], "s.b": ["id", "y"]}', encoding="utf-8")
     code, out, _ = told(capsys, "lineage", "columns", "--sql", str(tmp_path / "q.sql"), "--dialect", "duckdb",
                         "--schema", str(tmp_path / "s.json"), "--format", "json")  # fmt: skip

@@ -27,7 +27,9 @@ contracts: [contracts]
 
 
 def block(language: str, containing: str) -> str:
-    found = [text for kind, text in re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL) if kind == language and containing in text]
+    found = [
+        text for kind, text in re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL) if kind == language and containing in text
+    ]
     assert len(found) == 1, f"the README has {len(found)} {language} blocks with {containing!r}"
     return found[0]
 

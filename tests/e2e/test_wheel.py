@@ -23,7 +23,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> str:
     (wheel,) = folder.glob("*.whl")
     subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, str(folder / "env")], check=True, capture_output=True)
     python = folder / "env/bin/python"
-    subprocess.run([uv, "pip", "install", "--quiet", "--no-deps", "--python", str(python), str(wheel)], check=True, capture_output=True)
+    subprocess.run(
+        [uv, "pip", "install", "--quiet", "--no-deps", "--python", str(python), str(wheel)], check=True, capture_output=True
+    )
     (site,) = (folder / "env/lib").glob("python*/site-packages")
     ours = Path(pytest.__file__).resolve().parents[1]
     (site / "dependencies.pth").write_text(f"{ours}\n", encoding="utf-8")
@@ -31,13 +33,17 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_it_comes_from_the_wheel_and_governs_a_project(installed: str, tmp_path: Path) -> None:
-    (tmp_path / "where.py").write_text("import controlplane, checks; print(controlplane.__file__, checks.__file__)", encoding="utf-8")
+    (tmp_path / "where.py").write_text(
+        "import controlplane, checks; print(controlplane.__file__, checks.__file__)", encoding="utf-8"
+    )
     where = run_command("where.py", folder=tmp_path, module=None, python=installed).output
     assert str(ROOT) not in where
     assert run_command("init", "shop", folder=tmp_path, python=installed).code == 0
     ran = run_command("run", folder=tmp_path / "shop", python=installed)
     assert ran.code == 0, ran.output + ran.errors
-    assert run_command("check", "silver.orders", folder=tmp_path / "shop", python=installed).output.startswith("silver.orders: passed")
+    assert run_command("check", "silver.orders", folder=tmp_path / "shop", python=installed).output.startswith(
+        "silver.orders: passed"
+    )
 
 
 def test_the_reference_platform_is_not_in_it(installed: str, tmp_path: Path) -> None:

@@ -15,7 +15,12 @@ from pii_policies.keys.file import create_key_file
 ROOT = Path(__file__).resolve().parents[2]
 NOON = datetime(2017, 10, 9, 12, tzinfo=UTC)
 TABLES = ("customers", "products", "orders", "order_items")
-KEYS = {"customers": ("customer_id",), "products": ("product_id",), "orders": ("order_id",), "order_items": ("order_id", "line_number")}
+KEYS = {
+    "customers": ("customer_id",),
+    "products": ("product_id",),
+    "orders": ("order_id",),
+    "order_items": ("order_id", "line_number"),
+}
 
 
 def make_shop(folder: Path) -> Path:

@@ -58,9 +58,12 @@ def test_every_unreadable_line_is_a_dead_letter_with_its_reason_and_the_rest_goe
     }  # fmt: skip
     dataset = plane.ports.platform.governed("bronze.cdc_orders").id
     letters = sorted(
-        (letter for _, letter in plane.ports.dead_letters.open(dataset)), key=lambda letter: int(letter.position.rpartition(":")[2])
+        (letter for _, letter in plane.ports.dead_letters.open(dataset)),
+        key=lambda letter: int(letter.position.rpartition(":")[2]),
     )
-    assert [letter.position for letter in letters] == [f"cdc.public.orders/0001.jsonl:{line}" for line in range(1, len(GARBAGE) + 1)]
+    assert [letter.position for letter in letters] == [
+        f"cdc.public.orders/0001.jsonl:{line}" for line in range(1, len(GARBAGE) + 1)
+    ]
     for letter, (line, reason) in zip(letters, GARBAGE.items(), strict=True):
         assert reason in letter.reason
         assert unseal_bytes(letter.sealed, key=plane.ports.seal.master(), row_id=letter.position) == line.encode()
@@ -138,7 +141,12 @@ def test_a_held_batch_is_not_read_and_its_release_is_in_the_audit_log(feed: Feed
     assert [row["order_id"] for row in rows_of(plane, "silver.orders")] == [1, 2, 3]
     assert [aside.row.masked["order_id"] for aside in plane.quarantined("silver.orders")] == [4]
     entry = plane.ports.audit_log.entries(str(held.run_id))[0]
-    assert (entry.verb, entry.reason, entry.before, entry.after) == ("hold.release", "a refund, booked by hand", "held", "published")
+    assert (entry.verb, entry.reason, entry.before, entry.after) == (
+        "hold.release",
+        "a refund, booked by hand",
+        "held",
+        "published",
+    )
     assert [result.check_id for result in released.results] == [result.check_id for result in held.results]
 
 
@@ -228,7 +236,9 @@ class Breaking:
 @pytest.mark.parametrize(("method", "error"), [
     ("publish", CatalogUnavailableError("the catalog does not answer")), ("commit", OSError(28, "No space left on device")),
 ])  # fmt: skip
-def test_an_outage_ends_the_run_failed_and_the_next_run_goes_on(feed: Feed, plane: Plane, method: str, error: Exception) -> None:
+def test_an_outage_ends_the_run_failed_and_the_next_run_goes_on(
+    feed: Feed, plane: Plane, method: str, error: Exception
+) -> None:
     feed.customer("c", 1)
     feed.flush()
     plane.run("cdc_customers")

@@ -60,8 +60,10 @@ def harmed(plane: Plane, point: str) -> Plane:
     if point == "published":
         return Plane(replace(ports, writer=DyingPort(ports.writer, "publish")))  # type: ignore[arg-type]
     if point == "recorded":
+
         def ended(entry: RunRecord) -> bool:
             return entry.state is RunState.PUBLISHED
+
         return Plane(replace(ports, records=DyingPort(ports.records, "record", ended)))  # type: ignore[arg-type]
     assert point in states
 
@@ -106,13 +108,15 @@ class Shop:
         with open_shop(self.folder, later(hours)) as plane:
             report = plane.run(pipeline)
             governed = plane.ports.platform.governed(plane.ports.platform.pipeline(pipeline).dataset)
-            kept = [(row.kind, row.key, row.reasons, row.status, row.since) for _, row in plane.ports.kept_rows.open(governed.id)]
+            kept = [
+                (row.kind, row.key, row.reasons, row.status, row.since) for _, row in plane.ports.kept_rows.open(governed.id)
+            ]
             return {
                 "state": report.state,
                 "reason": report.reason,
                 "balance": report.balance,
                 "checks": [(result.check_id, result.outcome, result.reason) for result in report.results],
-                "rows": [row for row in map(comparable, rows_of(plane, governed.name))],
+                "rows": list(map(comparable, rows_of(plane, governed.name))),
                 "kept": sorted(kept, key=str),
                 "dead letters": len(plane.ports.dead_letters.open(governed.id)),
                 "open": plane.ports.journal.open_run(governed.id),

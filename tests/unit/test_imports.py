@@ -37,7 +37,9 @@ def modules() -> list[str]:
 
 
 def test_every_module_can_be_imported_first() -> None:
-    done = subprocess.run([sys.executable, "-c", ALONE], input="\n".join(modules()), text=True, capture_output=True, check=True, cwd=ROOT)
+    done = subprocess.run(
+        [sys.executable, "-c", ALONE], input="\n".join(modules()), text=True, capture_output=True, check=True, cwd=ROOT
+    )
     assert done.stdout == ""
 
 

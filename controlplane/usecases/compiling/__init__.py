@@ -1,0 +1,1 @@
+"""From contracts to what the gate and the engines work with."""

@@ -8,6 +8,7 @@ from decimal import Decimal
 from checks.model import ROW_SCOPE, Check, CheckKind, Closeness, Operator, Quarantine, Threshold
 from controlplane.contracts.model import DatasetSpec, FieldSpec, QualityRule
 from controlplane.gate.casting import UNKNOWN
+from controlplane.kernel.errors import ConfigurationError
 from controlplane.kernel.outcome import Dimension, Severity
 from pii_policies.masking import format_predicate
 from pii_policies.model import MaskRule, Technique
@@ -127,6 +128,12 @@ def _hides_nulls(mask: MaskRule | None) -> bool:
 
 def _rule(spec: DatasetSpec, rule: QualityRule, field: FieldSpec | None, mask: MaskRule | None) -> Check:
     kind = CheckKind(rule.kind)
+    shown = next((column for column in spec.fields if column.name == rule.segment_by and column.masking), None)
+    if shown is not None:
+        message = (
+            f"{rule.place}: {spec.name}.{rule.id} is segmented by {shown.name}, which is masked; segments are stored by value"
+        )
+        raise ConfigurationError(message)
     where = f"{spec.name}.{field.name}" if field else spec.name
     blocking = rule.blocking if rule.blocking is not None else rule.severity.rank >= Severity.ERROR.rank
     reads_values = kind is not CheckKind.NULL_VALUES or _hides_nulls(mask)
@@ -170,5 +177,3 @@ def _mapping(value: object) -> Sequence[str]:
 
 def _list(value: object) -> Sequence[object]:
     return value if isinstance(value, list | tuple) else []
-
-

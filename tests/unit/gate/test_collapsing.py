@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pyarrow as pa
 import pytest
@@ -28,10 +29,14 @@ SCD2 = Collapse(
     valid_to="vt",
     is_current="cur",
 )
-EVENT = pa.schema([("id", pa.int64()), ("v", pa.int64()), ("lsn", pa.int64()), ("at", TZ), ("__row", pa.int64()), ("__deleted", pa.bool_())])
+EVENT = pa.schema(
+    [("id", pa.int64()), ("v", pa.int64()), ("lsn", pa.int64()), ("at", TZ), ("__row", pa.int64()), ("__deleted", pa.bool_())]
+)
 STONE = pa.schema([("id", pa.int64()), ("lsn", pa.int64()), ("__effective", TZ)])
 MERGED = pa.schema([("id", pa.int64()), ("v", pa.int64()), ("lsn", pa.int64())])
-VERSIONED = pa.schema([("id", pa.int64()), ("v", pa.int64()), ("lsn", pa.int64()), ("at", TZ), ("vf", TZ), ("vt", TZ), ("cur", pa.bool_())])
+VERSIONED = pa.schema(
+    [("id", pa.int64()), ("v", pa.int64()), ("lsn", pa.int64()), ("at", TZ), ("vf", TZ), ("vt", TZ), ("cur", pa.bool_())]
+)
 
 Event = tuple[int, int, bool]  # id, lsn, deleted: an event's content and time follow from its lsn
 
@@ -54,7 +59,9 @@ def batch_table(events: Sequence[Event]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=EVENT)
 
 
-def replay(session: SqlSession, roles: Collapse, schema: pa.Schema, batches: Sequence[Sequence[Event]]) -> list[dict[str, object]]:
+def replay(
+    session: SqlSession, roles: Collapse, schema: pa.Schema, batches: Sequence[Sequence[Event]]
+) -> list[dict[str, object]]:
     table, stones = schema.empty_table(), STONE.empty_table()
     for events in batches:
         session.register(INCOMING, batch_table(events))
@@ -98,7 +105,7 @@ def deliveries(draw: st.DrawFn) -> tuple[list[Event], list[list[Event]]]:
     stream = draw(st.permutations([*events, *repeated]))
     cuts = sorted(draw(st.lists(st.integers(0, len(stream)), max_size=4)))
     edges = [0, *cuts, len(stream)]
-    return events, [list(stream[left:right]) for left, right in zip(edges, edges[1:], strict=False)]
+    return events, [list(stream[left:right]) for left, right in pairwise(edges)]
 
 
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
