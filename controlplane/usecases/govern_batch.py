@@ -114,7 +114,8 @@ def _agree(governed: Governed, declared: WriteMode, wanted: WriteMode) -> WriteM
     """Return how a batch is written: as the contract says; the caller may choose only where the contract leaves it open."""
     if declared.mode is wanted.mode:
         if wanted.keys and declared.keys and wanted.keys != declared.keys:
-            message = f"{governed.name} is merged by {', '.join(declared.keys)} ({governed.spec.place}), not by {', '.join(wanted.keys)}"
+            declared_keys, wanted_keys = ", ".join(declared.keys), ", ".join(wanted.keys)
+            message = f"{governed.name} is merged by {declared_keys} ({governed.spec.place}), not by {wanted_keys}"
             raise ConfigurationError(message)
         return declared if declared.keys or not wanted.keys else replace(declared, keys=wanted.keys)
     if declared.mode is Mode.SCD2 and wanted.mode is Mode.MERGE:

@@ -263,7 +263,8 @@ def _result(
     if count.waiting or count.late:
         hours = governed.spec.lateness.total_seconds() / 3600
         reason = (
-            f"{count.waiting} of {count.total} rows wait for their parent in {check.arguments.get('to')} (for up to {hours:g} h); "
+            f"{count.waiting} of {count.total} rows wait for their parent in {check.arguments.get('to')} "
+            f"(for up to {hours:g} h); "
             f"{count.late} waited too long and were set aside"
         )
         return replace(judged, reason=reason, quarantined=count.late)
