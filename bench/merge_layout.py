@@ -2,7 +2,7 @@
 
 Run:
     python bench/merge_layout.py                       # 50 k, 350 k and 1.4 M rows, 24 merges each
-    python bench/merge_layout.py --rows 50000 --hours 12
+    python bench/merge_layout.py --rows 350000 --random    # order ids that do not grow with time, as hashes or UUIDs
 
 The rows are those of the Complete Journey data (keys order_id = basket, line_no). A batch is one hour of new lines plus
 changes to a tenth as many lines, most of them younger than two days, and one line of any age. Small files are rewritten
@@ -46,6 +46,7 @@ LAYOUTS = (
     ("bucket(8, order_id)",),
     ("bucket(16, order_id)",),
     ("bucket(64, order_id)",),
+    ("bucket(256, order_id)",),
     ("truncate(200000000, order_id)",),
 )
 KEYS = ["order_id", "line_no"]
@@ -78,6 +79,14 @@ def lines() -> pa.Table:
             "version": pa.array(np.zeros(len(frame), dtype="int64")),
         }
     )
+
+
+def without_order(every: pa.Table) -> pa.Table:
+    """Return the lines with their order ids dealt anew at random: still one id per order, but no longer growing with time."""
+    known = pc.unique(every.column("order_id"))
+    dealt = np.random.default_rng(11).permutation(known.to_numpy())
+    ids = pa.array(dealt).take(pc.index_in(every.column("order_id"), value_set=known))
+    return every.set_column(every.schema.get_field_index("order_id"), "order_id", ids)
 
 
 def batches(every: pa.Table, hours: int, oldest: int, rng: np.random.Generator) -> Iterator[pa.Table]:
@@ -161,8 +170,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, nargs="+", default=[50_000, 350_000, 1_400_000])
     parser.add_argument("--hours", type=int, default=24)
+    parser.add_argument("--random", action="store_true", help="order ids that do not grow with time")
     options = parser.parse_args()
-    every = lines()
+    every = without_order(lines()) if options.random else lines()
     print("| rows | layout | live files | files replaced | rows replaced | merge, ms |")
     print("|---|---|---|---|---|---|")
     for rows in options.rows:

@@ -32,7 +32,7 @@ class ColumnEdge:
     """One column feeding another.
 
     Attributes:
-        target: None for an indirect edge that touches the whole output (filter, join, sort ...).
+        target: the column fed; an influence on all rows (filter, join, sort ...) has one edge per written column.
         transformation: ``identity``, ``transformation``, ``aggregation`` (direct);
             ``filter``, ``join``, ``group_by``, ``sort``, ``window``, ``conditional`` (indirect).
         masking: whether the value is protected on the way.

@@ -16,7 +16,7 @@ from controlplane.cli import codes
 from controlplane.cli.options import find_project, format_option, print_json, project_option
 from controlplane.kernel.errors import ControlPlaneError
 
-_LIBRARIES = ("pyiceberg", "duckdb", "pyarrow", "sqlglot", "sqlalchemy", "openlineage-python", "cryptography")
+_LIBRARIES = ("pyiceberg", "duckdb", "pyarrow", "sqlglot", "sqlalchemy", "cryptography")
 _EXTRAS = {"spark": "pyspark", "postgres": "psycopg"}
 _OWN_PACKAGES = ("controlplane", "checks", "lineage", "pii_policies")
 

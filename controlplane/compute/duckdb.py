@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from controlplane.compute.arrow import canonical, materialised
+from controlplane.compute.deadline import Deadline
 from controlplane.compute.redaction import identifiers_of, redacted
 from controlplane.kernel.errors import QueryFailedError, QueryTimedOutError
 from controlplane.kernel.ports import Relation, SqlRunner, SqlSession
@@ -96,17 +96,11 @@ class DuckDbSession(SqlSession):
             QueryTimedOutError: it took longer than the timeout, or more memory than the limit.
             QueryFailedError: DuckDB refused or aborted it; the message holds no values.
         """
-        failure: Exception
-        timer = threading.Timer(self._timeout, self._connection.interrupt)
-        timer.daemon = True
-        timer.start()
         try:
-            return self._run(sql, parameters)
+            with Deadline(self._timeout, self._connection.interrupt):
+                return self._run(sql, parameters)
         except (duckdb.Error, pa.ArrowException, UnicodeError, RuntimeError) as error:
-            failure = error
-        finally:
-            timer.cancel()
-            timer.join()
+            failure: Exception = error
         # raised outside of the handler: an error in its context would carry the values on
         raise self._told(failure, sql)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import atexit
 import shutil
 import tempfile
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from sqlglot import TokenType, exp
 from sqlglot.errors import SqlglotError
 
 from controlplane.compute.arrow import canonical, materialised
+from controlplane.compute.deadline import Deadline
 from controlplane.compute.redaction import identifiers_of, redacted
 from controlplane.kernel.errors import NotInstalledError, QueryFailedError, QueryTimedOutError, UnavailableError
 from controlplane.kernel.ports import Relation, SqlRunner, SqlSession
@@ -148,29 +148,21 @@ class SparkSqlSession(SqlSession):
 
         text = over_views(named_parameters(sql, len(parameters)), self._views)
         arguments = {f"p{position}": value for position, value in enumerate(parameters)}
-        late = threading.Event()
-        timer = threading.Timer(self._timeout, self._interrupt, [late])
-        timer.daemon = True
-        timer.start()
+        self._spark.sparkContext.setInterruptOnCancel(interruptOnCancel=True)
+        deadline = Deadline(self._timeout, self._spark.interruptAll)
         try:
-            return canonical(self._spark.sql(text, args=arguments).toArrow())
+            with deadline:
+                return canonical(self._spark.sql(text, args=arguments).toArrow())
         except (PySparkException, Py4JError, pa.ArrowException, ValueError, TypeError) as error:
             failure: Exception = error
-        finally:
-            timer.cancel()
-            timer.join()
         # raised outside of the handler: an error in its context would carry the values on
-        raise self._told(failure, sql, too_late=late.is_set())
+        raise self._told(failure, sql, too_late=deadline.passed)
 
     def close(self) -> None:
         """Drop every view of the session."""
         for view in self._views.values():
             self._spark.catalog.dropTempView(view)
         self._views.clear()
-
-    def _interrupt(self, late: threading.Event) -> None:
-        late.set()
-        self._spark.interruptAll()
 
     def _told(self, error: Exception, sql: str, *, too_late: bool) -> QueryFailedError:
         if too_late:

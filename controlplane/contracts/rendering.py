@@ -21,6 +21,9 @@ from controlplane.contracts.vocabulary import LIBRARY
 from controlplane.kernel.problems import Problem, Steps
 
 _WIDTH = 120
+_BREAKS = re.compile("[\r\x85\u2028\u2029]")
+"""Line breaks that only escapes keep apart."""
+
 _TEXT_KEYS = (
     "id", "name", "description", "dimension", "severity", "businessImpact", "method", "unit", "schedule", "scheduler", "tags",
     "customProperties", "authoritativeDefinitions",
@@ -45,7 +48,7 @@ _Dumper.add_implicit_resolver(
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    style = "|" if "\n" in text else None
+    style = '"' if _BREAKS.search(text) else "|" if "\n" in text else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 

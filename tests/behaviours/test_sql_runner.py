@@ -20,7 +20,7 @@ SPARK = [
     pytest.mark.spark,
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),  # PySpark leaves its result sockets to the collector
 ]
-SLOW_QUERY = "SELECT count(*) AS n FROM range(1000000) AS a CROSS JOIN range(10000000) AS b WHERE {test}"
+SLOW_QUERY = "SELECT count(*) AS n FROM range(10000000000000)"
 
 
 def _duckdb() -> Iterator[SqlRunner]:
@@ -218,10 +218,10 @@ def test_sessions_run_side_by_side(runner: SqlRunner) -> None:
 
 
 def test_a_query_that_takes_too_long_is_stopped(runner: SqlRunner) -> None:
-    quick: SqlRunner = _with_timeout(runner, 0.05 if runner.dialect == "duckdb" else 2.0)
+    quick: SqlRunner = _with_timeout(runner, 0.05 if runner.dialect == "duckdb" else 5.0)
     with quick.session() as session:
         with pytest.raises(QueryTimedOutError, match="seconds"):
-            session.query(_slow(runner))
+            session.query(SLOW_QUERY)
         assert session.query("SELECT 1 AS a").to_pylist() == [{"a": 1}]
 
 
@@ -229,8 +229,3 @@ def _with_timeout(runner: SqlRunner, seconds: float) -> SqlRunner:
     if isinstance(runner, SparkRunner):
         return SparkRunner(master=runner.master, timeout=seconds)
     return DuckDbRunner(threads=1, timeout=seconds)
-
-
-def _slow(runner: SqlRunner) -> str:
-    column = "a.range + b.range" if runner.dialect == "duckdb" else "a.id + b.id"
-    return SLOW_QUERY.format(test=f"{column} % 7 = 3")
