@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -16,14 +16,12 @@ from controlplane.cli.options import find_project, format_option, print_json, pr
 from controlplane.cli.rendering import annotation
 from controlplane.contracts.loading import load_contract, load_contracts
 from controlplane.contracts.model import Contract
-from controlplane.kernel.durations import from_unit
+from controlplane.contracts.promises import guaranteed_latency
 from controlplane.kernel.errors import ConfigurationError
 from controlplane.kernel.problems import DocumentInvalidError, Problem
 from controlplane.settings import Project, load_project
 from controlplane.slas.loading import load_promises
 from controlplane.usecases.sql_subset import check_select, check_steward_query
-
-_LATENCY = frozenset({"latency", "freshness"})
 
 
 @dataclass
@@ -77,7 +75,7 @@ def lint_project(folder: Path) -> Found:
     if project.promises is not None and known:
         found.files += 1
         promises = project.promises
-        levels = _collected(found, str(promises), lambda: load_promises(promises, _guarantees(known)))
+        levels = _collected(found, str(promises), lambda: load_promises(promises, guaranteed_latency(known)))
         found.warnings += getattr(levels, "warnings", ())
     found.problems += _models(project, known, found) if known else ()
     return found
@@ -95,19 +93,6 @@ def _collected(found: Found, file: str, load: Callable[[], object]) -> object:
 
 def _today() -> date:
     return datetime.now(UTC).date()
-
-
-def _guarantees(contracts: Sequence[Contract]) -> dict[str, timedelta | None]:
-    """Return the latency each dataset's producer guarantees; None where its contract says nothing."""
-    guarantees: dict[str, timedelta | None] = {}
-    for contract in contracts:
-        for spec in contract.datasets:
-            guarantees[spec.name] = None
-            for promise in contract.promises:
-                named = (promise.element or spec.object_name).partition(".")[0]
-                if promise.property.lower() in _LATENCY and named == spec.object_name:
-                    guarantees[spec.name] = from_unit(float(str(promise.value)), promise.unit or "d")
-    return guarantees
 
 
 def _models(project: Project, contracts: Sequence[Contract], found: Found) -> Iterator[Problem]:

@@ -100,9 +100,8 @@ class DuckDbSession(SqlSession):
             with Deadline(self._timeout, self._connection.interrupt):
                 return self._run(sql, parameters)
         except (duckdb.Error, pa.ArrowException, UnicodeError, RuntimeError) as error:
-            failure: Exception = error
-        # raised outside of the handler: an error in its context would carry the values on
-        raise self._told(failure, sql)
+            told = self._told(error, sql)
+        raise told  # outside of the handler: an error in its context would carry the values on
 
     def _run(self, sql: str, parameters: Sequence[object]) -> pa.Table:
         statements = self._connection.extract_statements(sql)

@@ -154,9 +154,8 @@ class SparkSqlSession(SqlSession):
             with deadline:
                 return canonical(self._spark.sql(text, args=arguments).toArrow())
         except (PySparkException, Py4JError, pa.ArrowException, ValueError, TypeError) as error:
-            failure: Exception = error
-        # raised outside of the handler: an error in its context would carry the values on
-        raise self._told(failure, sql, too_late=deadline.passed)
+            told = self._told(error, sql, too_late=deadline.passed)
+        raise told  # outside of the handler: an error in its context would carry the values on
 
     def close(self) -> None:
         """Drop every view of the session."""

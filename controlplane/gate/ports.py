@@ -171,6 +171,10 @@ class WriterLease(Protocol):
         """Hold the lease for the block; yields the fencing token. Raises ``LeaseTakenError`` naming holder and expiry."""
         ...
 
+    def renew(self, dataset: DatasetId, token: int, ttl: timedelta) -> None:
+        """Let a held lease last ``ttl`` from now. Raises ``LeaseTakenError`` when it was lost meanwhile."""
+        ...
+
 
 class KeptRows(Protocol):
     """Rows kept beside the table: quarantined, waiting, tombstones. Files under ``state``, an index in the store."""

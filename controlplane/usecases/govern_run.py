@@ -75,7 +75,12 @@ def govern_pipeline(ports: Ports, pipeline: Pipeline) -> Run:
 
 def govern(ports: Ports, task: Task) -> Run:
     """Carry one batch all the way, starting again at Plan whenever a foreign writer has won."""
-    with ports.leases.hold(task.governed.id, LEASE):
+    dataset = task.governed.id
+    with ports.leases.hold(dataset, LEASE) as token:
+
+        def still_ours() -> None:
+            ports.leases.renew(dataset, token, LEASE)
+
         for attempt in range(_RESTARTS):
             started = time.monotonic()
             planned = task.plan()
@@ -83,7 +88,7 @@ def govern(ports: Ports, task: Task) -> Run:
                 return planned.run
             try:
                 with _ending_failed(ports, task, planned.run):
-                    run = _carry(ports, task, planned, started)
+                    run = _carry(ports, task, planned, started, still_ours)
             except LostRaceError as error:
                 supersede(ports, planned.run, str(error))
                 if attempt == _RESTARTS - 1:
@@ -94,7 +99,7 @@ def govern(ports: Ports, task: Task) -> Run:
     raise AssertionError
 
 
-def _carry(ports: Ports, task: Task, planned: Planned, started: float) -> Run:
+def _carry(ports: Ports, task: Task, planned: Planned, started: float, still_ours: Callable[[], None]) -> Run:
     governed, run = task.governed, planned.run
     with ports.runners["duckdb"].session() as session:
         offered = task.offer(planned, session)
@@ -104,6 +109,7 @@ def _carry(ports: Ports, task: Task, planned: Planned, started: float) -> Run:
         screened = screen(ports, governed, run, offered.raw, gather_facts(ports, governed, run.clock), session)
         run = ports.journal.advance(run, RunState.SCREENED)
 
+        still_ours()
         written = _written(ports, governed, planned, screened, session)
         balance = _balance(governed, offered, screened, written)
         letters = _stage(ports, run, offered, screened, written)
@@ -115,6 +121,7 @@ def _carry(ports: Ports, task: Task, planned: Planned, started: float) -> Run:
         ]
         run = ports.journal.advance(run, RunState.AUDITED)
         decision = _decide(governed, results)
+        still_ours()
         if decision.state is RunState.PUBLISHED:
             written, results, decision = _publish(ports, governed, run, written, results, session)
     run = _record(ports, task, run, written, balance, results, decision, time.monotonic() - started, letters)

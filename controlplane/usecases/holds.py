@@ -10,7 +10,7 @@ from controlplane.gate.properties import write_properties
 from controlplane.kernel.errors import ConfigurationError, LostRaceError
 from controlplane.kernel.identity import RunId
 from controlplane.usecases.govern_run import LEASE
-from controlplane.usecases.holding import is_batch
+from controlplane.usecases.holding import batch_key
 from controlplane.usecases.model import Ports
 from controlplane.usecases.ports import AuditEntry, RunRecord
 from controlplane.usecases.recording import deliver, lineage_message
@@ -44,7 +44,7 @@ def release(ports: Ports, run_id: RunId, reason: str) -> Run:
         try:
             ports.writer.publish(governed.id, run_id, snapshot)
         except LostRaceError as error:
-            if not is_batch(run):
+            if batch_key(run) is None:
                 message = f"{governed.name} has moved on since run {run_id} was held; run its pipeline again instead"
                 raise ConfigurationError(message) from error
             snapshot = ports.writer.rebase(governed.id, run_id, snapshot, write_properties(run.plan, run.clock))

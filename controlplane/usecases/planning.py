@@ -15,6 +15,7 @@ from controlplane.kernel.identity import DatasetId, SnapshotId
 from controlplane.kernel.table import Snapshot
 from controlplane.usecases.compiling.dataset import Governed
 from controlplane.usecases.model import Pipeline, Ports
+from controlplane.usecases.ports import RunRecord
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,10 @@ def plan_batch(ports: Ports, governed: Governed, *, key: str, sha256: str, input
         inputs: datasets the rows were made from, pinned for lineage and reconciliation.
     """
     ancestry = _ancestry(ports, governed)
+    sql_sha256 = f"batch:{key}:{sha256}"
+    resumed = _resumable(ports, governed, ancestry, sql_sha256)
+    if resumed is not None:
+        return resumed
     done = ports.journal.published_batch(governed.id, key)
     if done is not None:
         return Planned(done, published=True)
@@ -72,10 +77,7 @@ def plan_batch(ports: Ports, governed: Governed, *, key: str, sha256: str, input
         head = ports.reader.head(DatasetId(governed.id.namespace, name))
         if head is not None and name not in {pin.name for pin in pins}:
             pins.append(InputPin(InputRole.REFERENCE, name, upto=head.snapshot_id))
-    resumed = _resumable(ports, governed, ancestry, f"batch:{key}:{sha256}")
-    if resumed is not None:
-        return resumed
-    plan = _plan(ports, governed, ancestry[0], tuple(pins), f"batch:{key}:{sha256}", ())
+    plan = _plan(ports, governed, ancestry[0], tuple(pins), sql_sha256, ())
     return Planned(ports.journal.plan(plan, clock=ports.clock.now(), pipeline=job))
 
 
@@ -90,16 +92,27 @@ def _resumable(ports: Ports, governed: Governed, ancestry: Sequence[Snapshot], s
     run = ports.journal.open_run(governed.id)
     if run is None:
         return None
-    if any(properties.wrote(snapshot, run.run_id) for snapshot in ancestry):
-        return Planned(run, published=True)
-    same = (governed.contract.sha256, sql_sha256, governed.policy_sha256, _epoch(ports, governed))
-    plan = run.plan
-    if plan.base == ancestry[0].snapshot_id and same == (
-        plan.contract_sha256, plan.sql_sha256, plan.policy_sha256, plan.key_epoch,
-    ):  # fmt: skip
-        return Planned(run)
-    supersede(ports, run, "its table, contract or SQL changed before it was published")
+    wanted = (governed.contract.sha256, sql_sha256, governed.policy_sha256, str(_epoch(ports, governed)))
+    written = next((snapshot for snapshot in ancestry if properties.wrote(snapshot, run.run_id)), None)
+    if properties.versions(run.plan) == wanted:
+        if written is not None:
+            return Planned(run, published=True)
+        if run.plan.base == ancestry[0].snapshot_id:
+            return Planned(run)
+    if written is not None:
+        _settle(ports, run, written)
+    else:
+        supersede(ports, run, "its table, contract or SQL changed before it was published")
     return None
+
+
+def _settle(ports: Ports, run: Run, written: Snapshot) -> None:
+    """Record a run that published and died, and whose rows nobody can offer again as they were; what it staged counts."""
+    reason = "published, but stopped before its checks were recorded"
+    entry = RunRecord(
+        run=run, state=RunState.PUBLISHED, results=None, balance=run.balance, snapshot_id=written.snapshot_id, reason=reason
+    )
+    ports.records.record(entry)
 
 
 def supersede(ports: Ports, run: Run, reason: str) -> None:

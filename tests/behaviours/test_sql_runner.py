@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import warnings
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -35,7 +37,10 @@ def _spark() -> Iterator[SqlRunner]:
     except NotInstalledError as error:
         pytest.skip(str(error))
     yield runner
-    runner.close()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        runner.close()
+        gc.collect()  # sockets of failed queries, which PySpark leaves to the collector
 
 
 @pytest.fixture(scope="module", params=[pytest.param(_duckdb, id="duckdb"), pytest.param(_spark, id="spark", marks=SPARK)])

@@ -22,6 +22,8 @@ BREACHES = [
     ("rooms of controlplane", "controlplane/attic/__init__.py", ""),
     ("inside gate", "controlplane/gate/model.py", "import controlplane.gate.ports"),
     ("inside gate", "controlplane/gate/surprise.py", ""),
+    ("inside contracts", "controlplane/contracts/model.py", "import controlplane.contracts.loading"),
+    ("inside contracts", "controlplane/contracts/surprise.py", ""),
     ("inside checks", "checks/model.py", "import checks.ports"),
     ("inside checks", "checks/surprise.py", ""),
     ("inside lineage", "lineage/ports.py", "import lineage.graph"),

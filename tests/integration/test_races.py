@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.integration.test_kills import harmed
 from tests.integration.visits import batch, foreign_writer, governed_writer, make_project, open_project
 
 COUNT = 8
@@ -53,3 +54,25 @@ def test_a_batch_that_lost_its_base_is_reapplied_and_judged_again(tmp_path: Path
         report = plane.release(str(bad.report.run_id if bad.report else ""), "seen and accepted")
         assert report.state == "published"
     assert sorted(row["visit_id"] for row in visible(folder)) == ["foreign-0-0", "foreign-0-1"], "rows set aside stay aside"
+
+
+def dying(folder: str, point: str, name: str) -> None:
+    with open_project(Path(folder)) as plane, harmed(plane, point).govern("silver.visits", job="visits", batch=name) as run:
+        run.append(batch(name))
+
+
+@pytest.mark.parametrize("point", ["written", "published"])
+@pytest.mark.parametrize("next_name", ["same", "other"])
+def test_a_batch_whose_writer_was_killed_is_neither_lost_nor_doubled(tmp_path: Path, point: str, next_name: str) -> None:
+    folder = make_project(tmp_path / "project")
+    process = multiprocessing.get_context("spawn").Process(target=dying, args=(str(folder), point, "same"))
+    process.start()
+    process.join(120)
+    assert process.exitcode == -9
+    for name in dict.fromkeys((next_name, "same")):
+        with open_project(folder) as plane, plane.govern("silver.visits", job="visits", batch=name) as run:
+            run.append(batch(name))
+        assert run.outcome == "published", run.report
+    assert sorted(row["visit_id"] for row in visible(folder)) == sorted(
+        f"{name}-{row}" for name in {next_name, "same"} for row in range(2)
+    )

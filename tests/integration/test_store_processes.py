@@ -117,13 +117,13 @@ def test_a_record_that_is_killed_in_the_middle_never_happened(place: Place) -> N
         process.kill()
         process.wait()
     with place.opened() as store:
-        run = store.journal.open_run(ORDERS)
-        assert run is not None
-        assert run.state is RunState.AUDITED
-        assert list(store.records.results(run.run_id)) == []
+        left = store.journal.open_run(ORDERS)
+        assert left is not None
+        assert left.state is RunState.AUDITED
+        assert list(store.records.results(left.run_id)) == []
         assert list(store.outbox.due(NOON + timedelta(days=36_500))) == []
         assert list(store.kept_rows.open(ORDERS)) == before
-        ended = store.records.record(RunRecord(run=run, state=RunState.PUBLISHED, superseded_rows=["a0"]))
+        ended = store.records.record(RunRecord(run=left, state=RunState.PUBLISHED, superseded_rows=["a0"]))
         assert ended.state is RunState.PUBLISHED
         assert [row.row_id for _, row in store.kept_rows.open(ORDERS)] == ["a2"]
 

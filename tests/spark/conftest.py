@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import warnings
 from collections.abc import Iterator
 
 import pytest
@@ -20,7 +22,10 @@ def spark() -> Iterator[SparkRunner]:
     except NotInstalledError as error:
         pytest.skip(str(error))
     yield runner
-    runner.close()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        runner.close()
+        gc.collect()  # sockets of failed queries, which PySpark leaves to the collector
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
