@@ -43,7 +43,7 @@ format: $(VENV)/.synced  ## format and fix what can be fixed
 	@$(BIN)/ruff format .
 
 bench: $(VENV)/.synced  ## figures, side by side in one run
-	@for script in bench/run_*.py; do $(BIN)/python $$script || exit 1; done
+	@for name in gate checks masking publishes merge_layout; do echo "== $$name"; $(BIN)/python -m bench.$$name || exit 1; done
 
 clean:  ## remove the environment and everything a run left behind
 	@rm -rf $(VENV) state secrets build dist .pytest_cache .mypy_cache .ruff_cache

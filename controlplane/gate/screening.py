@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 
 from controlplane.gate.casting import Cast
-from controlplane.kernel.sql import columns, identifier, literal
+from controlplane.kernel.sql import identifier, literal
 
 ROW = "__row"
 SINCE = "__since"
@@ -85,12 +85,12 @@ def flag(index: int) -> str:
 
 
 def flagged_query(typed: str, rules: Sequence[Rule], *, now: datetime, lateness: timedelta, sets_aside: bool) -> str:
-    """Return the SELECT that gives each row its flags and its fate.
+    """Return the SELECT that gives each row of the typed SELECT its flags and its fate.
 
     With ``sets_aside=False`` (whole results, such as aggregates) no row may leave: all pass, and the rules' counts decide.
     """
     flags = [f"{_breaks(rule)} AS {identifier(flag(index))}" for index, rule in enumerate(rules)]
-    inner = f"SELECT {', '.join(['*', *flags])} FROM {identifier(typed)}"
+    inner = f"SELECT {', '.join(['*', *flags])} FROM ({typed})"
     if not sets_aside:
         return f"SELECT *, {literal(PASSING)} AS {FATE} FROM ({inner})"
     hard = _any(flag(index) for index, rule in enumerate(rules) if rule.blocking and not rule.parental)
@@ -144,16 +144,6 @@ def read_counts(counted: pa.Table, rules: Sequence[Rule], *, sets_aside: bool) -
 def reasons_of(row: Mapping[str, object], rules: Sequence[Rule]) -> tuple[str, ...]:
     """Return the ids of the blocking rules a flagged row breaks."""
     return tuple(rule.check_id for index, rule in enumerate(rules) if rule.blocking and row[flag(index)])
-
-
-def kept_query(flagged: str) -> str:
-    """Return the SELECT of the rows that leave the batch, with their flags."""
-    return f"SELECT * FROM {identifier(flagged)} WHERE {FATE} <> {literal(PASSING)} ORDER BY {ROW}"
-
-
-def passing_query(flagged: str, names: Sequence[str]) -> str:
-    """Return the SELECT of the rows that stay, with ``names`` and the technical columns writing needs."""
-    return f"SELECT {columns([*names, ROW, DELETED])} FROM {identifier(flagged)} WHERE {FATE} = {literal(PASSING)}"
 
 
 def _breaks(rule: Rule) -> str:

@@ -19,7 +19,7 @@ from controlplane.gate.model import Run, RunState
 from controlplane.kernel.identity import DatasetId, RunId, SnapshotId
 from controlplane.kernel.ports import Clock
 from controlplane.persistence.audit_log import note
-from controlplane.persistence.database import Database, known_dataset, own_dataset
+from controlplane.persistence.database import Database, insert_many, known_dataset, own_dataset
 from controlplane.persistence.dead_letters import forget_dead_letters, publish_dead_letters
 from controlplane.persistence.journal import balance_values, stored_run, unknown_run
 from controlplane.persistence.kept_files import KeptFiles, json_text
@@ -86,7 +86,7 @@ class StoredRecords:
         common = {"run_id": str(run.run_id), "dataset_id": number, "snapshot_id": run.snapshot_id, "at": run.clock}
         rows = [_measurement_row(result, ordinal, common) for ordinal, result in enumerate(results)]
         if rows:
-            connection.execute(measurements.insert(), rows)
+            insert_many(connection, measurements, rows)
 
     def results(self, run_id: RunId) -> Sequence[StoredResult]:
         """Return a run's results in the order they were recorded."""
@@ -110,7 +110,7 @@ class StoredRecords:
                 measurements.c.check_id.in_({row["check_id"] for row in rows}),
             )
             connection.execute(delete(measurements).where(same))
-            connection.execute(measurements.insert(), rows)
+            insert_many(connection, measurements, rows)
 
     def daily_rows(self, dataset: DatasetId, until: datetime, zone: tzinfo) -> Mapping[str, int]:
         """Return rows published per local day (ISO date), each day only up to the time of day of ``until``.

@@ -137,9 +137,7 @@ def _written(ports: Ports, governed: Governed, planned: Planned, screened: Scree
         head = ports.reader.head(governed.id)
         ancestry = ports.reader.lineage_of(governed.id, head.snapshot_id) if head else ()
         run = replace(run, snapshot_id=next(snapshot.snapshot_id for snapshot in ancestry if wrote(snapshot, run.run_id)))
-    return write(
-        ports, governed, run, screened.kept, screened.extras, session, published=run.snapshot_id if planned.published else None
-    )
+    return write(ports, governed, run, screened, session, published=run.snapshot_id if planned.published else None)
 
 
 def _balance(governed: Governed, offered: Offered, screened: Screened, written: Written) -> Balance:

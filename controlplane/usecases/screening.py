@@ -15,6 +15,7 @@ from checks.judging import judge
 from checks.model import Check, CheckKind, CheckResult, Facts, Measurement
 from checks.planning import failing_predicate
 from controlplane.gate import casting, screening
+from controlplane.gate.casting import Cast
 from controlplane.gate.model import KeptKind, KeptRow, Run
 from controlplane.gate.screening import FATE, REENTERED, ROW, SINCE, Count, Rule
 from controlplane.kernel.errors import ConfigurationError, QueryFailedError
@@ -30,19 +31,21 @@ from pii_policies.masking import mask_query
 from pii_policies.model import Technique
 from pii_policies.sealing import seal
 
-TYPED, FLAGGED, MASKED = "typed", "flagged", "masked"
+FLAGGED, MASKED = "flagged", "masked"
 
 
 @dataclass(frozen=True)
 class Screened:
-    """A batch after screening and masking; the relation ``masked`` is registered in the session.
+    """A batch after screening and masking.
 
     Attributes:
+        masked: all rows, masked, with their fate and flags; also registered in the session.
         extras: columns beside the contract's that order or date the events.
         kept: rows that leave the batch (quarantined or waiting).
         leavers: originals of those rows, by row id, for ingestion's dead letters.
     """
 
+    masked: pa.Table
     totals: Mapping[str, int]
     results: tuple[CheckResult, ...]
     kept: tuple[KeptRow, ...]
@@ -58,25 +61,28 @@ def screen(ports: Ports, governed: Governed, run: Run, raw: pa.Table, facts: Fac
     """
     session.register(RAW, raw)
     extras = _extras(governed, raw)
-    _register_typed(governed, raw, extras, session)
+    casts = casting.plan_casts(raw.schema, list(governed.clear_columns.items()))
+    typed = screening.typed_query(RAW, casts, extras, governed.spec.write_mode.delete_when)
     checks = [check for check in governed.checks if check.row_scope]
-    rules, broken = _rules(ports, governed, run, checks, raw, session)
+    rules, broken = _rules(ports, governed, run, checks, casts, session)
     try:
-        _register_flagged(governed, run, rules, session)
-    except QueryFailedError:  # a rule's SQL binds, but fails on some row
-        rules, broken = _working(rules, broken, session, rows=True)
-        _register_flagged(governed, run, rules, session)
+        flagged = _flagged(governed, run, typed, rules, session)
+    except QueryFailedError:  # one rule's SQL cannot be bound to the batch or fails on some row: it costs only itself
+        rules, broken = _working(rules, broken, typed, session)
+        flagged = _flagged(governed, run, typed, rules, session)
+    session.register(FLAGGED, flagged)
     totals, counts = screening.read_counts(
         session.query(screening.count_query(FLAGGED, rules)), rules, sets_aside=governed.sets_aside
     )
-    _register_masked(ports, governed, extras, rules, session)
+    masked = _masked(ports, governed, extras, rules, flagged, session)
+    session.register(MASKED, masked)
     kept, leavers = _kept_rows(ports, governed, run, rules, session)
     results = tuple(
         _result(check, counts.get(check.id), broken.get(check.id), facts, raw, governed)
         for check in checks
         if check.id in counts or check.id in broken
     )
-    return Screened(totals, results, kept, leavers, extras)
+    return Screened(masked, totals, results, kept, leavers, extras)
 
 
 def _extras(governed: Governed, raw: pa.Table) -> tuple[str, ...]:
@@ -95,25 +101,19 @@ def _extras(governed: Governed, raw: pa.Table) -> tuple[str, ...]:
     return tuple(name for name in dict.fromkeys(wanted) if name not in governed.clear_columns)
 
 
-def _register_typed(governed: Governed, raw: pa.Table, extras: Sequence[str], session: SqlSession) -> None:
-    casts = casting.plan_casts(raw.schema, list(governed.clear_columns.items()))
-    query = screening.typed_query(RAW, casts, extras, governed.spec.write_mode.delete_when)
-    session.register(TYPED, session.query(query))
-
-
 def _rules(
-    ports: Ports, governed: Governed, run: Run, checks: Sequence[Check], raw: pa.Table, session: SqlSession
+    ports: Ports, governed: Governed, run: Run, checks: Sequence[Check], casts: Sequence[Cast], session: SqlSession
 ) -> tuple[Sequence[Rule], Mapping[str, str]]:
     """Return the rules to flag rows by, and for each check that cannot be evaluated the reason why."""
     parents = register_parents(ports, governed, run, checks, session)
-    casts = {cast.field: cast for cast in casting.plan_casts(raw.schema, list(governed.clear_columns.items()))}
+    fails = {cast.field: cast.fails for cast in casts}
     rules, broken = [], {}
     for check in checks:
         if any(field not in governed.clear_columns for field in check.fields):
             continue  # an interval column: the gate computes it, the audit judges it
         if check.kind is CheckKind.CAST:
-            fails = casts[check.fields[0]].fails
-            predicate: str | None = identifier(casting_flag(check)) if fails else "FALSE"
+            flagged = fails[check.fields[0]] is not None
+            predicate: str | None = identifier(screening.cast_flag(check.fields[0])) if flagged else "FALSE"
         else:
             try:
                 predicate = failing_predicate(check, governed.clear_columns, parents)
@@ -124,44 +124,40 @@ def _rules(
             broken[check.id] = f"{check.arguments.get('to')} is not available to compare with"
             continue
         rules.append(Rule(check.id, predicate, check.where, check.kind is CheckKind.REFERENCE, check.blocking))
-    return (rules, broken) if _unusable(rules, session) is None else _working(rules, broken, session)
-
-
-def casting_flag(check: Check) -> str:
-    """Return the column that flags rows failing a cast check."""
-    return screening.cast_flag(check.fields[0])
+    return rules, broken
 
 
 def _working(
-    rules: Sequence[Rule], broken: Mapping[str, str], session: SqlSession, *, rows: bool = False
+    rules: Sequence[Rule], broken: Mapping[str, str], typed: str, session: SqlSession
 ) -> tuple[Sequence[Rule], Mapping[str, str]]:
-    """Return the rules that work one by one, and the reasons of those that do not: one bad rule costs only itself."""
-    problems = {rule.check_id: _unusable([rule], session, rows=rows) for rule in rules}
+    """Try rules one by one; return those that work, and the reasons of those that do not."""
+    problems = {rule.check_id: _problem(rule, typed, session) for rule in rules}
     failing = {check_id: problem for check_id, problem in problems.items() if problem is not None}
     return [rule for rule in rules if rule.check_id not in failing], {**broken, **failing}
 
 
-def _unusable(rules: Sequence[Rule], session: SqlSession, *, rows: bool = False) -> str | None:
-    """Return why rules' SQL cannot be bound to the batch (or run on its rows), None if it can."""
-    bound = [f"count(({rule.predicate})" + (f" AND ({rule.where}))" if rule.where else ")") for rule in rules]
-    source = TYPED if rows else f"(SELECT * FROM {TYPED} LIMIT 0)"
+def _problem(rule: Rule, typed: str, session: SqlSession) -> str | None:
+    where = f" AND ({rule.where})" if rule.where else ""
     try:
-        session.query(f"SELECT {', '.join(bound) or '1'} FROM {source}")
+        session.query(f"SELECT count(({rule.predicate}){where}) FROM ({typed})")
     except QueryFailedError as error:
         return str(error)
     return None
 
 
-def _register_flagged(governed: Governed, run: Run, rules: Sequence[Rule], session: SqlSession) -> None:
+def _flagged(governed: Governed, run: Run, typed: str, rules: Sequence[Rule], session: SqlSession) -> pa.Table:
     query = screening.flagged_query(
-        TYPED, rules, now=run.clock, lateness=governed.spec.lateness, sets_aside=governed.sets_aside
+        typed, rules, now=run.clock, lateness=governed.spec.lateness, sets_aside=governed.sets_aside
     )
-    session.register(FLAGGED, session.query(query))
+    return session.query(query)
 
 
-def _register_masked(
-    ports: Ports, governed: Governed, extras: Sequence[str], rules: Sequence[Rule], session: SqlSession
-) -> None:
+def _masked(
+    ports: Ports, governed: Governed, extras: Sequence[str], rules: Sequence[Rule], flagged: pa.Table, session: SqlSession
+) -> pa.Table:
+    """Return the batch with masked fields masked; register the distinct clear values of tokens for the leak scan."""
+    if not governed.masks:
+        return flagged
     technical = [
         (ROW, "long"),
         (SINCE, "timestamptz"),
@@ -171,11 +167,7 @@ def _register_masked(
     ]
     flags = [(screening.flag(index), "boolean") for index in range(len(rules))]
     columns = [*governed.clear_columns.items(), *((name, "string") for name in extras), *technical, *flags]
-    if not governed.masks:
-        session.register(MASKED, session.query(f"SELECT * FROM {FLAGGED}"))
-        return
     query = mask_query(FLAGGED, columns, governed.masks, ports.tokens.master())
-    session.register(MASKED, session.query(query.sql, query.parameters))
     texts = [
         f"SELECT CAST({identifier(rule.field)} AS VARCHAR) AS value FROM {FLAGGED} WHERE {identifier(rule.field)} IS NOT NULL"
         for rule in governed.masks
@@ -183,6 +175,7 @@ def _register_masked(
     ]
     if texts:
         session.register(CLEAR, session.query(f"SELECT DISTINCT value FROM ({' UNION ALL '.join(texts)})"))
+    return session.query(query.sql, query.parameters)
 
 
 def key_expression(governed: Governed) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 import pyarrow as pa
+from pyarrow import compute
 
 from controlplane.contracts.model import Mode, WriteMode
 from controlplane.gate import collapsing, screening
@@ -21,7 +22,7 @@ from controlplane.kernel.table import DataFile
 from controlplane.kernel.types import arrow_type, sql_type
 from controlplane.usecases.compiling.dataset import Governed
 from controlplane.usecases.model import Ports
-from controlplane.usecases.screening import MASKED, key_expression, order_values, plain
+from controlplane.usecases.screening import Screened, key_expression, order_values, plain
 from pii_policies.sealing import seal, unseal
 
 _FEW = 500
@@ -46,17 +47,10 @@ class Written:
     superseded_rows: tuple[str, ...] = ()
 
 
-def write(  # noqa: PLR0913
-    ports: Ports,
-    governed: Governed,
-    run: Run,
-    kept: Sequence[KeptRow],
-    extras: Sequence[str],
-    session: SqlSession,
-    *,
-    published: SnapshotId | None = None,
+def write(
+    ports: Ports, governed: Governed, run: Run, screened: Screened, session: SqlSession, *, published: SnapshotId | None = None
 ) -> Written:
-    """Write the passing rows of the session's ``masked`` relation; a run that has written before writes nothing again.
+    """Write what passed screening; a run that has written before writes nothing again.
 
     Args:
         published: the run's snapshot if it is on main already.
@@ -65,14 +59,12 @@ def write(  # noqa: PLR0913
         LostRaceError: the table kept moving under the write.
     """
     names = [name for name in governed.clear_columns if name in governed.columns]
-    passing = session.query(
-        f"SELECT {columns([*names, *extras, ROW, DELETED])} FROM {MASKED} WHERE {screening.FATE} = '{screening.PASSING}'"
-    )
-    session.register(INCOMING, passing)
+    passing = screened.masked.filter(compute.equal(screened.masked.column(screening.FATE), screening.PASSING))
     mode = governed.spec.write_mode
     if mode.mode in {Mode.MERGE, Mode.SCD2}:
-        return _collapse(ports, governed, run, kept, session, published)
-    rows = session.query(f"SELECT {columns(names)} FROM {INCOMING} WHERE NOT {DELETED} ORDER BY {ROW}")
+        session.register(INCOMING, passing.select([*names, *screened.extras, ROW, DELETED]))
+        return _collapse(ports, governed, run, screened.kept, session, published)
+    rows = passing.filter(compute.invert(passing.column(DELETED))).select(names)
     replaced = ports.reader.snapshot(governed.id, run.plan.base).files if mode.mode is Mode.OVERWRITE else None
     snapshot = published or _commit(ports, governed, run, rows, replaced)
     return Written(snapshot, passing.num_rows, rows.num_rows)
