@@ -50,12 +50,17 @@ _WITH_NUMBER = re.compile(r"(bucket|truncate)\(\s*(\d+)\s*,\s*(\w+)\s*\)")
 _OF_TIME = re.compile(r"(year|month|day|hour)\(\s*(\w+)\s*\)")
 _PLAIN = re.compile(r"\w+")
 
+MERGED_BYTES = 256 * 1024
+MERGED_COUNT = 8
+"""Every manifest costs a commit about half a millisecond; small ones are merged early, large ones are left alone."""
+
 _TABLE_PROPERTIES = {
     "format-version": "2",
     "write.metadata.delete-after-commit.enabled": "true",
     "write.metadata.previous-versions-max": "20",
     "commit.manifest-merge.enabled": "true",
-    "commit.manifest.min-count-to-merge": "16",
+    "commit.manifest.target-size-bytes": str(MERGED_BYTES),
+    "commit.manifest.min-count-to-merge": str(MERGED_COUNT),
 }
 
 

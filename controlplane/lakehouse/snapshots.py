@@ -22,9 +22,7 @@ from pyiceberg.types import DoubleType, FloatType
 from controlplane.kernel.errors import ConfigurationError
 from controlplane.kernel.identity import DatasetId
 from controlplane.lakehouse.attempts import OneAttempt
-
-_MERGED_BYTES = 8 * 1024 * 1024
-_MERGED_COUNT = 16
+from controlplane.lakehouse.schemas import MERGED_BYTES, MERGED_COUNT
 
 
 class LeanOverwrite(_OverwriteFiles):
@@ -39,7 +37,7 @@ class LeanOverwrite(_OverwriteFiles):
         data = [manifest for manifest in alive if manifest.content == ManifestContent.DATA]
         deletes = [manifest for manifest in alive if manifest.content == ManifestContent.DELETES]
         merging: _ManifestMergeManager[_OverwriteFiles] = _ManifestMergeManager(
-            target_size_bytes=_MERGED_BYTES, min_count_to_merge=_MERGED_COUNT, merge_enabled=True, snapshot_producer=self
+            target_size_bytes=MERGED_BYTES, min_count_to_merge=MERGED_COUNT, merge_enabled=True, snapshot_producer=self
         )
         return merging.merge_manifests(data) + deletes
 
