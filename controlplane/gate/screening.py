@@ -104,39 +104,42 @@ def flagged_query(typed: str, rules: Sequence[Rule], *, now: datetime, lateness:
 
 
 def count_query(flagged: str, rules: Sequence[Rule]) -> str:
-    """Return the one-row SELECT of all counts that ``read_counts`` understands."""
+    """Return the one-row SELECT over a flagged SELECT of all counts that ``read_counts`` understands.
+
+    Each count is asked for once: totals are shared by the rules without a condition, and only parental rules ask about fates.
+    """
     parts = [
         "count(*) AS offered",
-        *(f"count(*) FILTER ({FATE} = {literal(fate)}) AS {fate}" for fate in (PASSING, QUARANTINED, WAITING)),
+        f"count_if(NOT {DELETED}) AS total",
+        *(f"count_if({FATE} = {literal(fate)}) AS {fate}" for fate in (PASSING, QUARANTINED, WAITING)),
     ]
     for index, rule in enumerate(rules):
         broken = identifier(flag(index))
-        judged = f"NOT {DELETED}" + (f" AND coalesce(({rule.where}), FALSE)" if rule.where else "")
-        counted = f"{broken} AND NOT {REENTERED}" if not rule.parental else "FALSE"
-        parts += [
-            f"count(*) FILTER ({judged}) AS total_{index}",
-            f"count(*) FILTER ({broken}) AS failed_{index}",
-            f"count(*) FILTER ({counted}) AS counted_{index}",
-            f"count(*) FILTER ({broken} AND {FATE} = {literal(WAITING)}) AS waiting_{index}",
-            f"count(*) FILTER ({broken} AND {FATE} = {literal(QUARANTINED)}) AS late_{index}",
-        ]
-    return f"SELECT {', '.join(parts)} FROM {identifier(flagged)}"
+        parts.append(f"count_if({broken}) AS failed_{index}")
+        if rule.where:
+            parts.append(f"count_if(NOT {DELETED} AND coalesce(({rule.where}), FALSE)) AS total_{index}")
+        if rule.parental:
+            parts.append(f"count_if({broken} AND {FATE} = {literal(WAITING)}) AS waiting_{index}")
+            parts.append(f"count_if({broken} AND {FATE} = {literal(QUARANTINED)}) AS late_{index}")
+        else:
+            parts.append(f"count_if({broken} AND {REENTERED}) AS again_{index}")
+    return f"SELECT {', '.join(parts)} FROM ({flagged})"
 
 
 def read_counts(counted: pa.Table, rules: Sequence[Rule], *, sets_aside: bool) -> tuple[Mapping[str, int], Mapping[str, Count]]:
     """Return the batch's totals by fate and each rule's counts, from the row of ``count_query``."""
-    row = counted.to_pylist()[0]
-    totals = {name: int(row[name]) for name in ("offered", PASSING, QUARANTINED, WAITING)}
+    row = {name: int(value or 0) for name, value in counted.to_pylist()[0].items()}
+    totals = {name: row[name] for name in ("offered", PASSING, QUARANTINED, WAITING)}
     counts = {}
     for index, rule in enumerate(rules):
-        failed = int(row[f"failed_{index}"])
+        failed = row[f"failed_{index}"]
         heals = rule.parental and sets_aside
         counts[rule.check_id] = Count(
-            total=int(row[f"total_{index}"]),
+            total=row.get(f"total_{index}", row["total"]),
             failed=failed,
-            counted=int(row[f"counted_{index}"]) if not rule.parental else (0 if heals else failed),
-            waiting=int(row[f"waiting_{index}"]) if heals else 0,
-            late=int(row[f"late_{index}"]) if heals else 0,
+            counted=0 if heals else failed - row.get(f"again_{index}", 0),
+            waiting=row[f"waiting_{index}"] if heals else 0,
+            late=row[f"late_{index}"] if heals else 0,
         )
     return totals, counts
 

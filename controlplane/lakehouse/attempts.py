@@ -23,13 +23,12 @@ from pyiceberg.table.update import (
     SetSnapshotRefUpdate,
     TableRequirement,
     TableUpdate,
-    _apply_table_update,
-    _TableMetadataUpdateContext,
 )
 
 from controlplane.kernel.errors import LostRaceError
 from controlplane.kernel.identity import DatasetId
 from controlplane.lakehouse.catalog import IcebergCatalog
+from controlplane.lakehouse.metadata import updated
 
 _ATTEMPTS = 40
 _FIRST_WAIT = 0.005
@@ -55,11 +54,7 @@ class OneAttempt(Transaction):
     def table_metadata(self) -> TableMetadata:
         """The table as it will be with what is staged so far."""
         if self._computed is None or self._computed[0] is not self._updates:
-            context = _TableMetadataUpdateContext()
-            metadata = self._table.metadata
-            for update in self._updates:
-                metadata = _apply_table_update(update, metadata, context)
-            self._computed = (self._updates, metadata)
+            self._computed = (self._updates, updated(self._table.metadata, self._updates))
         return self._computed[1]
 
     def stage(self, updates: tuple[TableUpdate, ...], requirements: tuple[TableRequirement, ...]) -> None:

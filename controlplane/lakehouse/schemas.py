@@ -51,7 +51,7 @@ _OF_TIME = re.compile(r"(year|month|day|hour)\(\s*(\w+)\s*\)")
 _PLAIN = re.compile(r"\w+")
 
 MERGED_BYTES = 256 * 1024
-MERGED_COUNT = 8
+MERGED_COUNT = 6
 """Every manifest costs a commit about half a millisecond; small ones are merged early, large ones are left alone."""
 
 _TABLE_PROPERTIES = {

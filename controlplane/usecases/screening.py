@@ -17,10 +17,11 @@ from checks.planning import failing_predicate
 from controlplane.gate import casting, screening
 from controlplane.gate.casting import Cast
 from controlplane.gate.model import KeptKind, KeptRow, Run
-from controlplane.gate.screening import FATE, REENTERED, ROW, SINCE, Count, Rule
+from controlplane.gate.screening import DELETED, FATE, ROW, SINCE, Count, Rule
 from controlplane.kernel.errors import ConfigurationError, QueryFailedError
 from controlplane.kernel.outcome import Evidence, Outcome, Stage
 from controlplane.kernel.ports import SqlSession
+from controlplane.kernel.sql import columns as named
 from controlplane.kernel.sql import identifier
 from controlplane.usecases.compiling.checks import CLEAR
 from controlplane.usecases.compiling.dataset import Governed
@@ -31,7 +32,7 @@ from pii_policies.masking import mask_query
 from pii_policies.model import Technique
 from pii_policies.sealing import seal
 
-FLAGGED, MASKED = "flagged", "masked"
+BATCH, MASKED = "batch", "masked"
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Screened:
     """A batch after screening and masking.
 
     Attributes:
-        masked: all rows, masked, with their fate and flags; also registered in the session.
+        masked: all rows, masked; with their fate and flags where any row leaves the batch.
         extras: columns beside the contract's that order or date the events.
         kept: rows that leave the batch (quarantined or waiting).
         leavers: originals of those rows, by row id, for ingestion's dead letters.
@@ -66,17 +67,21 @@ def screen(ports: Ports, governed: Governed, run: Run, raw: pa.Table, facts: Fac
     checks = [check for check in governed.checks if check.row_scope]
     rules, broken = _rules(ports, governed, run, checks, casts, session)
     try:
-        flagged = _flagged(governed, run, typed, rules, session)
+        flagged, counted = _counted(governed, run, typed, rules, session)
     except QueryFailedError:  # one rule's SQL cannot be bound to the batch or fails on some row: it costs only itself
         rules, broken = _working(rules, broken, typed, session)
-        flagged = _flagged(governed, run, typed, rules, session)
-    session.register(FLAGGED, flagged)
-    totals, counts = screening.read_counts(
-        session.query(screening.count_query(FLAGGED, rules)), rules, sets_aside=governed.sets_aside
-    )
-    masked = _masked(ports, governed, extras, rules, flagged, session)
+        flagged, counted = _counted(governed, run, typed, rules, session)
+    totals, counts = screening.read_counts(counted, rules, sets_aside=governed.sets_aside)
+    columns = [*governed.clear_columns.items(), *((name, "string") for name in extras), (ROW, "long"), (DELETED, "boolean")]
+    leaving = totals[screening.QUARANTINED] + totals[screening.WAITING]
+    if leaving:
+        flags = ((screening.flag(index), "boolean") for index in range(len(rules)))
+        columns += [(SINCE, "timestamptz"), (FATE, "string"), *flags]
+    batch = session.query(f"SELECT {named(name for name, _ in columns)} FROM ({flagged if leaving else typed})")
+    session.register(BATCH, batch)
+    masked = _masked(ports, governed, columns, batch, session)
     session.register(MASKED, masked)
-    kept, leavers = _kept_rows(ports, governed, run, rules, session)
+    kept, leavers = _kept_rows(ports, governed, run, rules, session) if leaving else ((), {})
     results = tuple(
         _result(check, counts.get(check.id), broken.get(check.id), facts, raw, governed)
         for check in checks
@@ -145,31 +150,23 @@ def _problem(rule: Rule, typed: str, session: SqlSession) -> str | None:
     return None
 
 
-def _flagged(governed: Governed, run: Run, typed: str, rules: Sequence[Rule], session: SqlSession) -> pa.Table:
-    query = screening.flagged_query(
+def _counted(governed: Governed, run: Run, typed: str, rules: Sequence[Rule], session: SqlSession) -> tuple[str, pa.Table]:
+    """Return the SELECT that flags the batch, and the counts it gives: rows are carried only once all counts are known."""
+    flagged = screening.flagged_query(
         typed, rules, now=run.clock, lateness=governed.spec.lateness, sets_aside=governed.sets_aside
     )
-    return session.query(query)
+    return flagged, session.query(screening.count_query(flagged, rules))
 
 
 def _masked(
-    ports: Ports, governed: Governed, extras: Sequence[str], rules: Sequence[Rule], flagged: pa.Table, session: SqlSession
+    ports: Ports, governed: Governed, columns: Sequence[tuple[str, str]], batch: pa.Table, session: SqlSession
 ) -> pa.Table:
     """Return the batch with masked fields masked; register the distinct clear values of tokens for the leak scan."""
     if not governed.masks:
-        return flagged
-    technical = [
-        (ROW, "long"),
-        (SINCE, "timestamptz"),
-        (REENTERED, "boolean"),
-        (screening.DELETED, "boolean"),
-        (FATE, "string"),
-    ]
-    flags = [(screening.flag(index), "boolean") for index in range(len(rules))]
-    columns = [*governed.clear_columns.items(), *((name, "string") for name in extras), *technical, *flags]
-    query = mask_query(FLAGGED, columns, governed.masks, ports.tokens.master())
+        return batch
+    query = mask_query(BATCH, columns, governed.masks, ports.tokens.master())
     texts = [
-        f"SELECT CAST({identifier(rule.field)} AS VARCHAR) AS value FROM {FLAGGED} WHERE {identifier(rule.field)} IS NOT NULL"
+        f"SELECT CAST({identifier(rule.field)} AS VARCHAR) AS value FROM {BATCH} WHERE {identifier(rule.field)} IS NOT NULL"
         for rule in governed.masks
         if rule.technique is Technique.TOKEN
     ]
@@ -209,7 +206,7 @@ def _kept_rows(
     if not kept:
         return (), {}
     originals = session.query(
-        f"SELECT r.* FROM {RAW} AS r JOIN {FLAGGED} AS f USING ({ROW}) WHERE f.{FATE} <> '{screening.PASSING}' ORDER BY {ROW}"
+        f"SELECT r.* FROM {RAW} AS r JOIN {BATCH} AS f USING ({ROW}) WHERE f.{FATE} <> '{screening.PASSING}' ORDER BY {ROW}"
     ).to_pylist()
     secret, rows, leavers = ports.seal.master(), [], {}
     for masked, original in zip(kept, originals, strict=True):

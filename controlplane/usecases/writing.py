@@ -59,7 +59,9 @@ def write(
         LostRaceError: the table kept moving under the write.
     """
     names = [name for name in governed.clear_columns if name in governed.columns]
-    passing = screened.masked.filter(compute.equal(screened.masked.column(screening.FATE), screening.PASSING))
+    passing = screened.masked
+    if screening.FATE in passing.schema.names:
+        passing = passing.filter(compute.equal(passing.column(screening.FATE), screening.PASSING))
     mode = governed.spec.write_mode
     if mode.mode in {Mode.MERGE, Mode.SCD2}:
         session.register(INCOMING, passing.select([*names, *screened.extras, ROW, DELETED]))

@@ -1,0 +1,44 @@
+"""Applying updates to table metadata without copying the table's whole history each time.
+
+pyiceberg's ``update_table_metadata`` ends in a deep copy of every snapshot. Metadata objects are frozen and every update makes
+new lists, so sharing what did not change is safe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from pyiceberg.table.metadata import TableMetadata
+from pyiceberg.table.update import (
+    TableUpdate,
+    _apply_table_update,
+    _TableMetadataUpdateContext,
+    _update_table_metadata_log,
+)
+from pyiceberg.utils.datetime import datetime_to_millis
+
+
+def updated(metadata: TableMetadata, updates: Iterable[TableUpdate]) -> TableMetadata:
+    """Return metadata with updates applied, as a transaction sees it before it commits."""
+    context = _TableMetadataUpdateContext()
+    for update in updates:
+        metadata = _apply_table_update(update, metadata, context)
+    return metadata
+
+
+def committed(metadata: TableMetadata, updates: Iterable[TableUpdate], location: str) -> TableMetadata:
+    """Return metadata with updates applied, as it is written: with ``location``, its present file, in the log, and a time.
+
+    Nothing but the history of files and the time is added to what :func:`updated` returns; without a change the metadata
+    is returned as it is.
+    """
+    changed = updated(metadata, updates)
+    if changed is metadata:
+        return metadata
+    logged = _update_table_metadata_log(changed, location, metadata.last_updated_ms)
+    if logged.last_updated_ms == metadata.last_updated_ms:
+        logged = logged.model_copy(update={"last_updated_ms": datetime_to_millis(datetime.now(UTC))})
+    logged.spec().check_compatible(logged.schema())
+    logged.sort_order().check_compatible(logged.schema())
+    return logged
