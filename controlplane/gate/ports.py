@@ -225,3 +225,11 @@ class DeadLetters(Protocol):
     def stage(self, run: Run, letters: Sequence[DeadLetter]) -> None:
         """Keep a run's dead letters, invisible until the run is recorded; staging again replaces."""
         ...
+
+    def open(self, dataset: DatasetId | None = None, *, limit: int | None = None) -> Sequence[tuple[DatasetId, DeadLetter]]:
+        """Return dead letters, of one dataset or of all."""
+        ...
+
+    def expire(self, dataset: DatasetId, before: datetime) -> int:
+        """Forget dead letters of runs before a time (plane's clock); return how many went."""
+        ...

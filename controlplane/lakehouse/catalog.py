@@ -17,6 +17,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError, SQ
 from controlplane.kernel.errors import CatalogUnavailableError, ConfigurationError, DatasetUnknownError
 from controlplane.kernel.identity import DatasetId
 from controlplane.lakehouse.fileio import SharedFileIO
+from controlplane.lakehouse.manifests import ManifestStore
 from controlplane.lakehouse.sqlcatalog import RememberingSqlCatalog
 from controlplane.lakehouse.storage import plain_address
 
@@ -33,6 +34,9 @@ class IcebergCatalog:
     """The catalog all adapters of this package share. Safe to use from several threads.
 
     Nothing connects before the first table is asked for.
+
+    Attributes:
+        manifests: reads manifests for all adapters, remembering the last ones.
     """
 
     def __init__(self, *, name: str, kind: str, uri: str, warehouse: str, properties: Mapping[str, str] | None = None) -> None:
@@ -50,6 +54,7 @@ class IcebergCatalog:
         self._uri = uri
         self._warehouse = warehouse
         self._properties = dict(properties or {})
+        self.manifests = ManifestStore()
         self._lock = Lock()
         self._catalog: Catalog | None = None
 

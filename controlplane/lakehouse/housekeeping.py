@@ -19,7 +19,7 @@ from controlplane.kernel.table import DataFile
 from controlplane.lakehouse.attempts import OneAttempt, attempt, remove_branch, unmoved
 from controlplane.lakehouse.catalog import IcebergCatalog
 from controlplane.lakehouse.garbage import old_files, reachable_paths
-from controlplane.lakehouse.manifests import LiveFile, ManifestStore, described, live_files
+from controlplane.lakehouse.manifests import LiveFile, described, live_files
 from controlplane.lakehouse.reading import find, published_at
 from controlplane.lakehouse.writing import BRANCH_PREFIX
 
@@ -54,7 +54,6 @@ class IcebergKeeper(TableKeeper):
         self._min_files = min_files
         self._small_bytes = small_bytes
         self._most_bytes = most_bytes
-        self._manifests = ManifestStore()
 
     def expire(
         self, dataset: DatasetId, *, published_before: datetime, keep: Collection[SnapshotId], needed_from: SnapshotId | None
@@ -119,7 +118,7 @@ class IcebergKeeper(TableKeeper):
         snapshot = find(table.metadata, dataset, at)
         with self._catalog.reported(dataset.name):
             partitions: dict[tuple[object, ...], list[LiveFile]] = defaultdict(list)
-            for live in live_files(table, snapshot, self._manifests):
+            for live in live_files(table, snapshot, self._catalog.manifests):
                 if live.data_file.file_size_in_bytes < self._small_bytes:
                     partitions[(live.data_file.spec_id, live.data_file.partition)].append(live)
             worth = [live for files in partitions.values() for live in self._worth(files)]
@@ -142,7 +141,7 @@ class IcebergKeeper(TableKeeper):
             # list first: whatever is committed after the listing is in the metadata read next
             files, old = old_files(location, self._catalog.properties, grace)
             table = self._catalog.table(dataset)
-            needed = reachable_paths(table, self._manifests)
+            needed = reachable_paths(table, self._catalog.manifests)
             gone = [info.path for info in old if info.path not in needed]
             for path in gone:
                 files.delete_file(path)

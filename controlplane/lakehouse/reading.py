@@ -19,7 +19,7 @@ from controlplane.kernel.identity import DatasetId, SnapshotId
 from controlplane.kernel.ports import TableReader
 from controlplane.kernel.table import DataFile, Snapshot
 from controlplane.lakehouse.catalog import IcebergCatalog
-from controlplane.lakehouse.manifests import ManifestStore, added_files, described, live_files
+from controlplane.lakehouse.manifests import added_files, described, live_files
 from controlplane.lakehouse.scans import projection, scanned
 from controlplane.lakehouse.schemas import schema_at, table_schema
 
@@ -55,7 +55,6 @@ class IcebergReader(TableReader):
     def __init__(self, catalog: IcebergCatalog) -> None:
         """Read through ``catalog``; nothing connects yet."""
         self._catalog = catalog
-        self._manifests = ManifestStore()
 
     def head(self, dataset: DatasetId) -> Snapshot | None:
         """Return the snapshot readers see, or None for a table without one (or a table not created yet).
@@ -109,7 +108,7 @@ class IcebergReader(TableReader):
             added = [
                 data_file
                 for step in _steps(table.metadata, dataset, after, last)
-                for data_file in added_files(table, step, self._manifests)
+                for data_file in added_files(table, step, self._catalog.manifests)
             ]
             return scanned(table, dataset, wanted, [(data_file, ()) for data_file in added]).read_all()
 
@@ -133,7 +132,7 @@ class IcebergReader(TableReader):
         snapshot = find(table.metadata, dataset, at)
         wanted = projection(table, dataset, snapshot, columns)
         with self._catalog.reported(dataset.name):
-            live = {one.data_file.file_path: one for one in live_files(table, snapshot, self._manifests)}
+            live = {one.data_file.file_path: one for one in live_files(table, snapshot, self._catalog.manifests)}
         chosen = list(live) if files is None else list(dict.fromkeys(one.uri for one in files))
         missing = [uri for uri in chosen if uri not in live]
         if missing:
@@ -144,7 +143,7 @@ class IcebergReader(TableReader):
     def _snapshot(self, dataset: DatasetId, table: Table, snapshot: IcebergSnapshot) -> Snapshot:
         def load() -> tuple[DataFile, ...]:
             with self._catalog.reported(dataset.name):
-                return described(table, snapshot, live_files(table, snapshot, self._manifests))
+                return described(table, snapshot, live_files(table, snapshot, self._catalog.manifests))
 
         plain = kernel_snapshot(table.metadata, snapshot)
         return LazySnapshot(**{**vars(plain), "load": load})

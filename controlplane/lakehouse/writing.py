@@ -21,7 +21,7 @@ from controlplane.kernel.table import DataFile, TableSchema
 from controlplane.lakehouse.attempts import OneAttempt, attempt, remove_branch, set_branch
 from controlplane.lakehouse.catalog import IcebergCatalog
 from controlplane.lakehouse.evolution import create, evolve, recorded_schema
-from controlplane.lakehouse.manifests import ManifestStore, added_files, described, live_files
+from controlplane.lakehouse.manifests import added_files, described, live_files
 from controlplane.lakehouse.pruning import may_hold
 from controlplane.lakehouse.reading import ancestors, find, summary_of
 from controlplane.lakehouse.snapshots import add_snapshot, write_data_files
@@ -41,7 +41,6 @@ class IcebergWriter(TableWriter):
     def __init__(self, catalog: IcebergCatalog) -> None:
         """Write through ``catalog``; nothing connects yet."""
         self._catalog = catalog
-        self._manifests = ManifestStore()
         self._bases: dict[tuple[DatasetId, RunId], SnapshotId] = {}
 
     def ensure(self, dataset: DatasetId, definition: TableDefinition, properties: Mapping[str, str]) -> SnapshotId:
@@ -128,6 +127,7 @@ class IcebergWriter(TableWriter):
             earlier = _written(run_id, table.metadata)
             if earlier is not None:
                 return earlier
+            _check_partitioning(table, dataset, added)
             removed = self._manifest_files(table, dataset, find(table.metadata, dataset, base), replaces or ())
             transaction = OneAttempt(table)
             transaction.stage(*set_branch(branch, expected=None, to=base))
@@ -202,7 +202,8 @@ class IcebergWriter(TableWriter):
             if own.summary is None or own.summary.operation != Operation.APPEND:
                 message = f"snapshot {audited} of {dataset} is no append, so it cannot be moved; the batch is planned again"
                 raise NotAppendOnlyError(message)
-            added = added_files(table, own, self._manifests)
+            added = added_files(table, own, self._catalog.manifests)
+            _check_partitioning(table, dataset, added)
             transaction = OneAttempt(table)
             transaction.stage(*set_branch(branch, expected=left.snapshot_id, to=head.snapshot_id))
             stated = {**properties, RUN_ID: str(run_id), _SOURCE: str(audited)}
@@ -240,7 +241,7 @@ class IcebergWriter(TableWriter):
         table = self._catalog.table(dataset)
         snapshot = find(table.metadata, dataset, at)
         with self._catalog.reported(dataset.name):
-            chosen = may_hold(table, live_files(table, snapshot, self._manifests), keys)
+            chosen = may_hold(table, live_files(table, snapshot, self._catalog.manifests), keys)
             return described(table, snapshot, chosen)
 
     def _manifest_files(
@@ -248,7 +249,7 @@ class IcebergWriter(TableWriter):
     ) -> tuple[ManifestDataFile, ...]:
         if not files:
             return ()
-        live = {one.data_file.file_path: one.data_file for one in live_files(table, snapshot, self._manifests)}
+        live = {one.data_file.file_path: one.data_file for one in live_files(table, snapshot, self._catalog.manifests)}
         missing = [one.uri for one in files if one.uri not in live]
         if missing:
             message = f"{dataset} no longer has data file {missing[0]} that the batch replaces; the batch is planned again"
@@ -273,6 +274,13 @@ def _written(run_id: RunId, metadata: TableMetadata) -> SnapshotId | None:
         return _published_by(run_id, metadata)
     head = metadata.snapshot_by_id(ref.snapshot_id)
     return None if head is None else _written_by(run_id, head)
+
+
+def _check_partitioning(table: Table, dataset: DatasetId, added: Sequence[ManifestDataFile]) -> None:
+    """Refuse files of another partition spec than today's: a manifest would describe them wrongly."""
+    if any(data_file.spec_id != table.metadata.default_spec_id for data_file in added):
+        message = f"{dataset} was partitioned anew by somebody else while the batch was written; the batch is planned again"
+        raise LostRaceError(message)
 
 
 def _contains(metadata: TableMetadata, snapshot: IcebergSnapshot, ancestor_id: int) -> bool:

@@ -35,8 +35,9 @@ def keep_house(ports: Ports, governed: Governed, run: Run) -> None:
         if expired or len(ancestry) % _EVERY == 0:
             ports.keeper.drop_branches(governed.id, keep=[kept.run_id for kept in _living(ports, governed)])
             ports.keeper.delete_unreferenced(governed.id, grace=ports.grace)
-        if governed.sets_aside:
-            ports.kept_rows.expire(governed.id, run.clock - _bronze_history(ports, governed))
+        oldest = run.clock - _bronze_history(ports, governed)
+        ports.kept_rows.expire(governed.id, oldest)
+        ports.dead_letters.expire(governed.id, oldest)
 
 
 def _living(ports: Ports, governed: Governed) -> Sequence[Run]:

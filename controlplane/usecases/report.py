@@ -194,7 +194,7 @@ def threshold_document(threshold: Threshold) -> dict[str, object]:
 
 
 def number(value: Decimal | None) -> int | float | None:
-    """Return a decimal as JSON has it: a whole number where it is one."""
-    if value is None:
+    """Return a decimal as JSON has it: a whole number where it is one; null for NaN and infinity, which JSON has not."""
+    if value is None or not value.is_finite():
         return None
     return int(value) if value == value.to_integral_value() else float(value)

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pyarrow as pa
 import pytest
+from pyiceberg.transforms import BucketTransform
 from pyiceberg.types import LongType, StringType
 
 from controlplane.gate.model import TableDefinition
@@ -410,6 +411,19 @@ def test_a_merge_whose_files_are_gone_is_planned_again(disk: Lake) -> None:
     disk.put(orders(2), replaces=stale)
     with pytest.raises(LostRaceError, match="no longer has data file"):
         disk.write(orders(3), replaces=stale)
+
+
+def test_files_written_under_an_older_partitioning_are_not_moved_into_a_newer_one(disk: Lake) -> None:
+    disk.ensure()
+    disk.put(orders(1))
+    run_id, written = disk.write(orders(2))
+    foreign_append(disk, 100)
+    with disk.foreign.update_spec() as update:
+        update.add_field("order_id", BucketTransform(4))
+    with pytest.raises(LostRaceError, match="was partitioned anew"):
+        disk.writer.rebase(disk.dataset, run_id, written, {})
+    disk.put(orders(3))
+    assert disk.ids() == [1, 3, 100]
 
 
 # errors

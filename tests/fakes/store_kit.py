@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import tempfile
@@ -92,7 +93,9 @@ def schema() -> Iterator[str]:
 @cache
 def _template() -> Path:
     """Make one upgraded store to copy from: upgrading is proven elsewhere and takes longer than most tests."""
-    path = Path(tempfile.mkdtemp(prefix="store-template-")) / "store.db"
+    folder = tempfile.mkdtemp(prefix="store-template-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    path = Path(folder) / "store.db"
     with Store(f"sqlite:///{path}", LocalFileSystem(), str(path.parent)) as store:
         store.check()
     return path
