@@ -85,6 +85,8 @@ def write_data_files(table: Table, dataset: DatasetId, rows: pa.Table) -> tuple[
     if fitting.num_rows == 0:
         return ()
     written = tuple(_dataframe_to_data_files(table.metadata, fitting, table.io))
+    for data_file in written:
+        data_file.spec_id = table.metadata.default_spec_id
     for field_id in _free_of_nan(fitting, table.schema()):
         for data_file in written:
             # pyiceberg keeps no NaN counts; that there is none makes the bounds of such a column exact
