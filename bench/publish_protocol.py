@@ -36,6 +36,9 @@ from controlplane.lakehouse.writing import IcebergWriter
 
 STEPS = ("planned", "branched", "committed", "published")
 ROWS = 5
+PAUSE = 0.1
+"""Seconds between two batches of a writer; without a pause the foreign writer hardly ever gets a turn."""
+
 BAD_EVERY = 10
 NAMES = UUID("5b1c1c53-0c43-4a86-9c2b-3ef2a3f0c1aa")
 FOREIGN = 1000
@@ -87,6 +90,7 @@ class Writer:
         self.number = number
         self.mode = mode
         self.die_at = die_at
+        self.pause = 0.0 if die_at else PAUSE
         self.journal = Journal(place.folder / f"{place.table}-{number}.json")
         self.reader = IcebergReader(self.catalog)
         self.writer = IcebergWriter(self.catalog)
@@ -97,6 +101,7 @@ class Writer:
             if batch not in self.journal.content["done"] and batch not in self.journal.content["held"]:
                 while not self._once(batch):
                     self.journal.save(run=None, lost=self.journal.content["lost"] + 1)
+                time.sleep(random.uniform(0, 2 * self.pause))
 
     def _once(self, batch: int) -> bool:
         run_id, base = self._planned(batch)
