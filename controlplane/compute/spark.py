@@ -143,7 +143,7 @@ class SparkSqlSession(SqlSession):
             QueryTimedOutError: it took longer than the timeout.
             QueryFailedError: Spark refused or aborted it; the message holds no values.
         """
-        from py4j.protocol import Py4JError  # type: ignore[import-untyped]  # noqa: PLC0415 - heavy and optional
+        from py4j.protocol import Py4JError  # noqa: PLC0415 - heavy and optional
         from pyspark.errors import PySparkException  # noqa: PLC0415
 
         text = over_views(named_parameters(sql, len(parameters)), self._views)
