@@ -25,10 +25,12 @@ class Ran:
         return json.loads(self.output)
 
 
-def run_command(*arguments: str, folder: Path, module: str | None = "controlplane", python: str = sys.executable) -> Ran:
+def run_command(
+    *arguments: str, folder: Path, module: str | None = "controlplane", python: str = sys.executable, timeout: float = 180
+) -> Ran:
     """Run ``python -m controlplane ARGUMENTS`` (or a script, with ``module=None``) in a folder."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHONPATH", "CONTROLPLANE_"))}
     command = [python, *(["-m", module] if module else []), *arguments]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=180)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=timeout)
     assert "Traceback" not in done.stderr, done.stderr
     return Ran(done.returncode, done.stdout, done.stderr)
