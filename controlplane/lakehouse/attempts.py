@@ -116,19 +116,22 @@ def _delete_outdated(table: Table, before: TableMetadata, after: TableMetadata) 
                 table.io.delete(entry.metadata_file)
 
 
-def attempt(catalog: IcebergCatalog, dataset: DatasetId, action: Callable[[Table], Answer]) -> Answer:
+def attempt(
+    catalog: IcebergCatalog, dataset: DatasetId, action: Callable[[Table], Answer], *, attempts: int = _ATTEMPTS
+) -> Answer:
     """Return what ``action`` returns on a fresh handle, calling it again on a newer handle each time a commit was refused.
 
     Args:
         catalog: gives the handles.
         dataset: the table.
         action: looks at the handle, decides, and commits at most once.
+        attempts: how often it is called before giving up.
 
     Raises:
         LostRaceError: other writers were faster every time.
     """
     overtaken: Exception | None = None
-    for number in range(_ATTEMPTS):
+    for number in range(attempts):
         if number:
             ceiling = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (number - 1))
             time.sleep(random.uniform(0, ceiling))  # noqa: S311 -- spreads retries, no secret
@@ -143,7 +146,5 @@ def attempt(catalog: IcebergCatalog, dataset: DatasetId, action: Callable[[Table
             if not str(error).startswith(_STALE_SEQUENCE):
                 raise
             overtaken = error
-    message = (
-        f"{dataset.name} is written by others all the time, {_ATTEMPTS} commits were refused; run again when it is quieter"
-    )
+    message = f"{dataset.name} is written by others all the time, {attempts} commits were refused; run again when it is quieter"
     raise LostRaceError(message) from overtaken
