@@ -126,7 +126,7 @@ def deliver(ports: Ports, limit: int = 100) -> int:
         except ControlPlaneError as error:
             pause = min(_RETRY * 2**message.attempts, _LONGEST)
             ports.outbox.postponed(message.message_id, str(error), datetime.now(UTC) + pause)
-        else:
-            ports.outbox.delivered(message.message_id, datetime.now(UTC))
-            delivered += 1
+            break  # whoever does not answer now would make a run wait once per message
+        ports.outbox.delivered(message.message_id, datetime.now(UTC))
+        delivered += 1
     return delivered
