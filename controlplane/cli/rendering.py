@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
 import click
@@ -117,13 +117,6 @@ def markdown(title: str, outcome: str, results: Sequence[StoredResult]) -> str:
     lines = [f"### {title}: {outcome}", "", "| check | severity | outcome | reason |", "|---|---|---|---|"]
     lines += [f"| `{result.check_id}` | {result.severity} | {result.outcome} | {_cell(result.reason)} |" for result in results]
     return "\n".join(lines)
-
-
-def key_values(pairs: Mapping[str, object]) -> None:
-    """Print names and values, aligned."""
-    width = max((len(name) for name in pairs), default=0)
-    for name, value in pairs.items():
-        click.echo(f"{name:<{width}}  {value}")
 
 
 def _property(value: object) -> str:

@@ -20,7 +20,6 @@ SINCE = "__since"
 REENTERED = "__reentered"
 DELETED = "__deleted"
 FATE = "__fate"
-TECHNICAL = (ROW, SINCE, REENTERED, DELETED, FATE)
 
 PASSING = "passing"
 QUARANTINED = "quarantined"

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from checks.model import CheckKind
 from controlplane.gate.model import Run, RunState
 from controlplane.gate.properties import write_properties
-from controlplane.kernel.errors import ConfigurationError, LostRaceError
-from controlplane.kernel.identity import RunId
+from controlplane.kernel.errors import ConfigurationError, HeldError, LostRaceError
+from controlplane.kernel.identity import RunId, SnapshotId
+from controlplane.kernel.outcome import Outcome
+from controlplane.usecases.auditing import measure
+from controlplane.usecases.compiling.dataset import Governed
 from controlplane.usecases.govern_run import LEASE
 from controlplane.usecases.holding import batch_key
 from controlplane.usecases.model import Ports
@@ -29,6 +33,7 @@ def release(ports: Ports, run_id: RunId, reason: str) -> Run:
     Raises:
         ConfigurationError: no reason is given, the run is not held, or a newer batch has taken its place.
         LeaseTakenError: the dataset is being written.
+        HeldError: the table has moved, and on its new rows the batch breaks a check that nobody has accepted yet.
     """
     run = ports.journal.find(run_id)
     if run is None or run.state is not RunState.HELD or run.snapshot_id is None:
@@ -48,6 +53,7 @@ def release(ports: Ports, run_id: RunId, reason: str) -> Run:
                 message = f"{governed.name} has moved on since run {run_id} was held; run its pipeline again instead"
                 raise ConfigurationError(message) from error
             snapshot = ports.writer.rebase(governed.id, run_id, snapshot, write_properties(run.plan, run.clock))
+            _nothing_new_fails(ports, governed, run, snapshot)
             ports.writer.publish(governed.id, run_id, snapshot)
         pipeline = ports.platform.making(governed.name)
         released = ports.records.record(
@@ -75,3 +81,21 @@ def release(ports: Ports, run_id: RunId, reason: str) -> Run:
         )
         deliver(ports)
         return released
+
+
+def _nothing_new_fails(ports: Ports, governed: Governed, run: Run, snapshot_id: SnapshotId) -> None:
+    """Judge a re-applied batch again at table scope: what was accepted is what failed when it was held, nothing else."""
+    checks = [
+        check
+        for check in governed.checks
+        if check.blocking and not check.row_scope and not check.screening_only and check.kind is not CheckKind.LEAK
+    ]
+    with ports.runners["duckdb"].session() as session:
+        results = measure(ports, governed, snapshot_id, checks, session)
+    ports.records.observed(governed.id, snapshot_id, results, ports.clock.now())
+    accepted = {result.check_id for result in ports.records.results(run.run_id) if result.outcome == Outcome.FAILED}
+    fresh = [result for result in results if result.outcome is Outcome.FAILED and result.check.id not in accepted]
+    if fresh:
+        sentences = "; ".join(f"{result.check.id}: {result.reason}" for result in fresh)
+        message = f"{governed.name} has changed since run {run.run_id} was held, and the batch now also breaks {sentences}"
+        raise HeldError(message)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from controlplane.kernel.errors import HeldError
 from tests.integration.test_kills import harmed
 from tests.integration.visits import batch, foreign_writer, governed_writer, make_project, open_project
 
@@ -54,6 +55,19 @@ def test_a_batch_that_lost_its_base_is_reapplied_and_judged_again(tmp_path: Path
         report = plane.release(str(bad.report.run_id if bad.report else ""), "seen and accepted")
         assert report.state == "published"
     assert sorted(row["visit_id"] for row in visible(folder)) == ["foreign-0-0", "foreign-0-1"], "rows set aside stay aside"
+
+
+def test_a_release_accepts_only_what_failed_when_the_batch_was_held(tmp_path: Path) -> None:
+    folder = make_project(tmp_path / "project")
+    with open_project(folder) as plane:
+        with plane.govern("silver.visits", job="a", batch="bad") as bad:
+            bad.append(batch("x", pages=0, rows=1))
+            bad.append(batch("foreign-0", rows=1))
+        assert bad.outcome == "held"
+        foreign_writer(str(folder), "foreign", 1)
+        with pytest.raises(HeldError, match="primary_key"):
+            plane.release(str(bad.report.run_id if bad.report else ""), "seen and accepted")
+    assert sorted(row["visit_id"] for row in visible(folder)) == ["foreign-0-0", "foreign-0-1"]
 
 
 def dying(folder: str, point: str, name: str) -> None:
