@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,6 +13,24 @@ import click
 from controlplane.kernel.outcome import Severity
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Moment(click.ParamType[datetime]):
+    """A day or an instant in ISO 8601; without an offset it is meant in the project's time zone."""
+
+    name = "ISO-8601"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Return the instant; a day is its beginning."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            return datetime.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is no day or time; write 2017-10-09 or 2017-10-09T08:00:00+00:00", param, ctx)
+
+
+MOMENT = Moment()
 
 
 def project_option(command: Command) -> Command:

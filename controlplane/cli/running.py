@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import click
 from rich.console import Console
@@ -10,7 +13,7 @@ from rich.progress import Progress
 
 from controlplane import open as open_project
 from controlplane.cli import codes
-from controlplane.cli.options import bar_option, find_project, format_option, print_json, project_option
+from controlplane.cli.options import MOMENT, bar_option, find_project, format_option, print_json, project_option
 from controlplane.cli.rendering import show_run_report, table
 from controlplane.kernel.errors import ControlPlaneError
 from controlplane.kernel.outcome import Severity
@@ -23,20 +26,38 @@ from controlplane.usecases.report import RunReport
 @project_option
 @format_option()
 @bar_option
+@click.option("--from", "since", type=MOMENT, help="Backfill: read rows once more whose event time is at or after this.")
+@click.option(
+    "--to", "until", type=MOMENT, help="Backfill: ... and before this. A day is its beginning in the project's zone."
+)
 @click.option("-v", "--verbose", is_flag=True, help="Show passed checks too.")
-def run_command(names: tuple[str, ...], project: Path | None, form: str, bar: str, *, verbose: bool) -> int:
+def run_command(  # noqa: PLR0913 (one parameter an option)
+    names: tuple[str, ...],
+    project: Path | None,
+    form: str,
+    bar: str,
+    since: datetime | None,
+    until: datetime | None,
+    *,
+    verbose: bool,
+) -> int:
     """Carry the next batch of one or more pipelines through the gate; of all of them, in lineage order, without a name.
 
-    A pipeline that cannot run does not stop the others.
+    A pipeline that cannot run does not stop the others. With --from and --to the named datasets are backfilled.
     """
+    if (since is None) != (until is None) or (since is not None and not names):
+        message = "a backfill needs the names of its datasets, --from and --to"
+        raise click.UsageError(message)
     with _plane(project) as plane:
+        zone = ZoneInfo(plane.ports.time_zone)
+        span = tuple(moment and (moment if moment.tzinfo else moment.replace(tzinfo=zone)) for moment in (since, until))
         reports, found = [], []
         wanted = names or tuple(plane.pipelines())
         for name in wanted:
             plane.ports.platform.pipeline(name)
         with Progress(console=Console(stderr=True), transient=True, disable=len(wanted) == 1) as progress:
             for name in progress.track(wanted, description="running"):
-                report, code = _run(plane, name, Severity(bar))
+                report, code = _run(plane, name, Severity(bar), span)
                 reports.append(report)
                 found.append(code)
                 if form == "text":
@@ -47,9 +68,9 @@ def run_command(names: tuple[str, ...], project: Path | None, form: str, bar: st
         return codes.highest(found)
 
 
-def _run(plane: Plane, name: str, bar: Severity) -> tuple[RunReport, int]:
+def _run(plane: Plane, name: str, bar: Severity, span: Sequence[datetime | None]) -> tuple[RunReport, int]:
     try:
-        report = plane.run(name)
+        report = plane.run(name, since=span[0], until=span[1])
     except ControlPlaneError as error:
         return RunReport.stopped(plane.ports.platform.pipeline(name).dataset, str(error)), error.exit_code
     return report, codes.of_run(report.state, report.results, bar)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Float,
     ForeignKey,
@@ -255,3 +256,158 @@ audit_log = Table(
     Column("entry_key", String(64), unique=True),
 )
 Index("audit_log_of_subject", audit_log.c.subject)
+
+facts = Table(
+    "facts",
+    metadata,
+    Column("fact_id", _NUMBER, primary_key=True),
+    Column("dataset_id", _NUMBER, ForeignKey("datasets.dataset_id"), nullable=False),
+    Column("run_id", String(36)),
+    Column("at", Instant, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("watermark", Instant),
+    *(
+        Column(name, BigInteger, nullable=False)
+        for name in ("offered", "duplicates", "dead_lettered", "waiting", "quarantined", "published", "wrong")
+    ),
+)
+Index("facts_of_dataset", facts.c.dataset_id, facts.c.at)
+Index("facts_of_run", facts.c.run_id)
+
+objective_states = Table(
+    "objective_states",
+    metadata,
+    Column("promise", PlainText, primary_key=True),
+    Column("objective", PlainText, primary_key=True),
+    Column("dataset", PlainText, primary_key=True),
+    Column("consumer", PlainText, nullable=False),
+    Column("tier", Integer, nullable=False),
+    Column("indicator", String(20), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("rank", Integer, nullable=False),
+    Column("deadline", Instant),
+    Column("since", Instant, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("document", Text, nullable=False),
+)
+Index("objective_states_worst", objective_states.c.rank, objective_states.c.deadline)
+
+dataset_states = Table(
+    "dataset_states",
+    metadata,
+    Column("dataset_id", _NUMBER, ForeignKey("datasets.dataset_id"), primary_key=True),
+    Column("run_id", String(36), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("clock", Instant, nullable=False),
+    Column("reason", PlainText),
+    Column("published_run_id", String(36)),
+    Column("published_snapshot_id", BigInteger),
+    Column("published_at", Instant),
+    Column("published_rows", BigInteger),
+    Column("judged_run_id", String(36)),
+    *(Column(name, Integer, nullable=False) for name in ("passed", "failed", "errored", "no_evidence")),
+    Column("held_run_id", String(36)),
+    Column("held_at", Instant),
+    Column("held_rows", BigInteger),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("alert_id", _NUMBER, primary_key=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("kind", String(30), nullable=False),
+    Column("dataset", PlainText),
+    Column("priority", String(2), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("labels", Text, nullable=False),
+    Column("annotations", Text, nullable=False),
+    Column("priority_reason", PlainText, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("fired_at", Instant),
+    Column("acknowledged_at", Instant),
+    Column("acknowledged_by", PlainText),
+    Column("resolved_at", Instant),
+    Column("resolution", PlainText),
+    Column("updated_at", Instant, nullable=False),
+    Column("evidence_at", Instant, nullable=False),
+    Column("occurrences", Integer, nullable=False),
+    Column("flaps", Integer, nullable=False),
+)
+_ALIVE = text("state <> 'resolved'")
+Index("one_open_alert", alerts.c.fingerprint, unique=True, sqlite_where=_ALIVE, postgresql_where=_ALIVE)
+Index("alerts_open", alerts.c.state, alerts.c.priority, alerts.c.started_at)
+Index("alerts_of_dataset", alerts.c.dataset, alerts.c.started_at)
+Index("alerts_newest", alerts.c.started_at)
+
+alert_marks = Table(
+    "alert_marks",
+    metadata,
+    Column("run_id", String(36), primary_key=True),
+    Column("judged_wall", Instant, nullable=False),
+)
+
+silences = Table(
+    "silences",
+    metadata,
+    Column("silence_id", _NUMBER, primary_key=True),
+    Column("matchers", Text, nullable=False),
+    Column("starts", Instant, nullable=False),
+    Column("ends", Instant, nullable=False),
+    Column("actor", PlainText, nullable=False),
+    Column("reason", PlainText, nullable=False),
+    Column("created_wall", Instant, nullable=False),
+)
+
+notifications = Table(
+    "notifications",
+    metadata,
+    Column("receiver", PlainText, primary_key=True),
+    Column("group_key", String(64), primary_key=True),
+    Column("labels", Text, nullable=False),
+    Column("pending_since", Instant),
+    Column("notified_at", Instant),
+    Column("digest", String(64)),
+    Column("sequence", Integer, nullable=False),
+)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("message_id", PlainText, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("receiver", PlainText, nullable=False),
+    Column("priority", String(2), nullable=False),
+    Column("subject", PlainText, nullable=False),
+    Column("document", Text, nullable=False),
+    Column("read", Boolean, nullable=False),
+)
+Index("inbox_newest", inbox.c.at)
+
+slots = Table(
+    "slots",
+    metadata,
+    Column("job", PlainText, primary_key=True),
+    Column("slot", Instant, primary_key=True),
+    Column("state", String(20), nullable=False),
+    Column("holder", PlainText, nullable=False),
+    Column("token", BigInteger, nullable=False),
+    Column("until_wall", Instant, nullable=False),
+    Column("started_wall", Instant, nullable=False),
+    Column("ended_wall", Instant),
+    Column("error", PlainText),
+)
+Index("slots_of_job", slots.c.job, slots.c.started_wall)
+
+credentials = Table(
+    "credentials",
+    metadata,
+    Column("secret_sha256", String(64), primary_key=True),
+    Column("kind", String(10), nullable=False),
+    Column("subject", PlainText, nullable=False),
+    Column("csrf", String(64)),
+    Column("created_wall", Instant, nullable=False),
+    Column("seen_wall", Instant, nullable=False),
+    Column("expires_wall", Instant, nullable=False),
+    Column("ended_wall", Instant),
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Self
 from uuid import UUID
 
@@ -61,13 +62,21 @@ class Plane:
         """
         return BatchRun(self.ports, self.ports.platform.governed(dataset), job, tuple(inputs), batch)
 
-    def run(self, pipeline: str) -> RunReport:
+    def run(self, pipeline: str, *, since: datetime | None = None, until: datetime | None = None) -> RunReport:
         """Carry the next batch of a pipeline (by its or its dataset's name) through the gate; return how it ended.
 
+        Args:
+            since, until: a backfill: rows whose event time lies in [since, until) are read once more, and nobody is paged.
+
         Raises:
+            ConfigurationError: the dataset cannot be backfilled, or only one of the two times is given.
             ControlPlaneError: the run ended ``failed``; the journal has the reason.
         """
-        run = govern_pipeline(self.ports, self.ports.platform.pipeline(pipeline))
+        if (since is None) != (until is None):
+            message = "a backfill needs both ends, since and until"
+            raise ConfigurationError(message)
+        backfill = (since, until) if since is not None and until is not None else None
+        run = govern_pipeline(self.ports, self.ports.platform.pipeline(pipeline), backfill)
         return run_report(self.ports, run.run_id)
 
     def pipelines(self) -> Sequence[str]:

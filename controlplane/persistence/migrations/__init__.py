@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """Every revision, oldest first; kept here so that a store at the newest one needs no Alembic to be recognised."""
 
 VERSION_TABLE = "controlplane_version"
