@@ -11,7 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from hashlib import sha256
+
+LABELS = ("kind", "dataset", "pipeline", "check", "promise", "objective", "measure")
+"""Labels that identify alerts, each kind with its own choice of them."""
+
+MATCHABLE = (*LABELS, "priority")
+"""What matchers may name: the labels, and the priority."""
 
 
 class Priority(StrEnum):
@@ -56,6 +63,11 @@ def fingerprint(labels: Mapping[str, str]) -> str:
     return sha256(json.dumps(dict(labels), sort_keys=True, ensure_ascii=True).encode()).hexdigest()
 
 
+def matches(matchers: Mapping[str, str], labels: Mapping[str, str]) -> bool:
+    """Return whether every matcher's value or pattern (``gold.*``, ``P[12]``) fits; a missing label is an empty one."""
+    return all(fnmatchcase(labels.get(name, ""), pattern) for name, pattern in matchers.items())
+
+
 @dataclass(frozen=True)
 class Finding:
     """What one evaluation says about one label set: bad, good, or (``is_bad`` None) not known, which changes nothing.
@@ -80,6 +92,15 @@ class Finding:
     def fingerprint(self) -> str:
         """Identity of the finding's labels."""
         return fingerprint(self.labels)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A finding with how urgent it is, and why."""
+
+    finding: Finding
+    priority: Priority
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -120,6 +141,16 @@ class Alert:
         """Whether it is not over."""
         return self.state is not AlertState.RESOLVED
 
+    @property
+    def routed_by(self) -> Mapping[str, str]:
+        """What matchers look at: the labels and the priority."""
+        return {**self.labels, "priority": self.priority.value}
+
+    @property
+    def summary(self) -> str:
+        """The sentence of the last bad finding."""
+        return self.annotations.get("summary", "")
+
 
 @dataclass(frozen=True)
 class Silence:
@@ -135,6 +166,31 @@ class Silence:
     actor: str
     reason: str
     silence_id: int = 0
+
+    def covers(self, alert: Alert, at: datetime) -> bool:
+        """Return whether nobody is told about an alert at an instant; ``starts`` is inclusive, ``ends`` exclusive."""
+        return self.starts <= at < self.ends and matches(self.matchers, alert.routed_by)
+
+
+@dataclass(frozen=True)
+class Group:
+    """What one receiver knows of one group of alerts: the notification log.
+
+    Attributes:
+        key: identity of the group for the receiver, 64 hex digits.
+        labels: that the group's alerts share.
+        due_at: when the group is looked at next, on the plane's clock; None while there is nothing to wait for.
+        notified_at: of the last message; sequence: how many there were.
+        told: number of each alert that a message named as firing and none as resolved, to the priority that was told.
+    """
+
+    receiver: str
+    key: str
+    labels: Mapping[str, str]
+    due_at: datetime | None = None
+    notified_at: datetime | None = None
+    sequence: int = 0
+    told: Mapping[int, Priority] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

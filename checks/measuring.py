@@ -7,11 +7,13 @@ What a measurement's ``detail`` may hold, by kind; judging puts it into words:
 * ``volumeChange``: ``today``, ``baseline`` (rows), ``like_days`` (how many days the baseline is made of)
 * ``reconciliation``: ``here`` and ``there`` (the two sides), or ``groups``, ``only_here``, ``only_there``
 * ``schema``: one entry per sort of difference (see ``checks.drift``)
+* ``schemaDrift``: ``named`` (the unknown columns, with the rows they occur in), ``unnamed`` (how many more), ``lacks``
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
@@ -22,6 +24,8 @@ from controlplane.kernel.outcome import Evidence
 
 _MICROSECONDS = Decimal(1_000_000)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_COLUMN = re.compile("[A-Za-z_][A-Za-z0-9_]{0,62}")
+_MOST_NAMED = 5
 
 
 def read_probe(check: Check, numbers: Mapping[str, object], facts: Facts, segment: str | None) -> Measurement:
@@ -36,6 +40,19 @@ def read_probe(check: Check, numbers: Mapping[str, object], facts: Facts, segmen
     failed = whole(numbers["failed"])
     value = share(failed, total) if check.unit == "percent" else Decimal(failed)
     return Measurement(check.id, value, rows_total=total, rows_failed=failed, segment=segment)
+
+
+def read_drift(check: Check, total: int, failed: int, unknown: Sequence[Mapping[str, object]]) -> Measurement:
+    """Return how many columns nobody agreed on, from the answers of ``checks.sql.drifting``.
+
+    A name that does not look like one of a column may be a value (an object keyed by e-mail addresses), so it is only counted.
+    """
+    names = whole(unknown[0]["names"]) if unknown else 0
+    plain = [row for row in unknown if _COLUMN.fullmatch(str(row["name"]))][:_MOST_NAMED]
+    detail = {"named": ", ".join(f"{row['name']} ({row['rows']} of {total} rows)" for row in plain)} if plain else {}
+    if names > len(plain):
+        detail["unnamed"] = str(names - len(plain))
+    return Measurement(check.id, Decimal(names), rows_total=total, rows_failed=failed, detail=detail)
 
 
 def share(part: int, total: int) -> Decimal | None:

@@ -30,6 +30,7 @@ class CheckKind(StrEnum):
     VOLUME_CHANGE = "volumeChange"
     RECONCILIATION = "reconciliation"
     SCHEMA = "schema"
+    SCHEMA_DRIFT = "schemaDrift"
     MASKED_FORMAT = "maskedFormat"
     LEAK = "leak"
     CAST = "cast"
@@ -114,8 +115,8 @@ class Check:
 
     @property
     def row_scope(self) -> bool:
-        """Whether a failing row can be named."""
-        return self.kind in ROW_SCOPE
+        """Whether a failing row can be named; of drift, where it is looked for in a column of the rows."""
+        return self.kind in ROW_SCOPE or (self.kind is CheckKind.SCHEMA_DRIFT and bool(self.fields))
 
 
 @dataclass(frozen=True)

@@ -151,7 +151,7 @@ def plan_scans(checks: Sequence[Check], target: Target) -> Plan:
     return Plan(scans, tuple(apart), refused)
 
 
-_APART = frozenset({CheckKind.SQL, CheckKind.VOLUME_CHANGE, CheckKind.RECONCILIATION, CheckKind.SCHEMA})
+_APART = frozenset({CheckKind.SQL, CheckKind.VOLUME_CHANGE, CheckKind.RECONCILIATION, CheckKind.SCHEMA, CheckKind.SCHEMA_DRIFT})
 
 
 def _refuse_unknown_columns(check: Check, target: Target) -> None:
@@ -263,4 +263,5 @@ _PROBES: Mapping[CheckKind, Callable[[Check, Target], Mapping[str, str]]] = {
     CheckKind.VOLUME_CHANGE: _nothing,
     CheckKind.RECONCILIATION: _nothing,
     CheckKind.SCHEMA: _nothing,
+    CheckKind.SCHEMA_DRIFT: _nothing,
 }

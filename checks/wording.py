@@ -248,6 +248,17 @@ def _schema(check: Check, measurement: Measurement, value: Decimal) -> str:
     return text + (f", and drift that breaks nobody ({'; '.join(drift)})" if drift else "")
 
 
+def _drift(check: Check, measurement: Measurement, value: Decimal) -> str:
+    place = f"{check.fields[0]}{_where(check)}" if check.fields else "the table"
+    listed = [*filter(None, [measurement.detail.get("named")])]
+    if "unnamed" in measurement.detail:
+        listed.append(f"{measurement.detail['unnamed']} that are not named here")
+    count, verb = int(value), "is" if value == 1 else "are"
+    return f"{count} {_plural(count, 'column')} of {place} {verb} not in the contract" + (
+        f": {'; '.join(listed)}" if listed else ""
+    )
+
+
 _FINDINGS: Mapping[CheckKind, Callable[[Check, Measurement, Decimal], str]] = {
     CheckKind.ROW_COUNT: _row_count,
     CheckKind.SQL: _sql,
@@ -256,6 +267,7 @@ _FINDINGS: Mapping[CheckKind, Callable[[Check, Measurement, Decimal], str]] = {
     CheckKind.VOLUME_CHANGE: _volume,
     CheckKind.RECONCILIATION: _reconciliation,
     CheckKind.SCHEMA: _schema,
+    CheckKind.SCHEMA_DRIFT: _drift,
 }
 
 

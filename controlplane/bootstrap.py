@@ -10,16 +10,22 @@ from pathlib import Path
 
 from controlplane.contracts.loading import load_contract, load_contracts
 from controlplane.contracts.model import Contract, DatasetSpec
+from controlplane.contracts.promises import guaranteed_latency
 from controlplane.gate.model import InputRole
 from controlplane.kernel.clock import SystemClock
 from controlplane.kernel.errors import ConfigurationError
 from controlplane.kernel.ports import Clock, SqlRunner
-from controlplane.settings import KeyReference, Limits, PipelineSettings, Project, load_project
+from controlplane.settings import KeyReference, PipelineSettings, Project, load_project
+from controlplane.settings_operation import Limits
+from controlplane.slas.loading import load_promises
+from controlplane.usecases.agenda import Agenda
 from controlplane.usecases.check_dataset import check_rows
 from controlplane.usecases.compiling.dataset import compile_dataset
 from controlplane.usecases.facade import Plane
 from controlplane.usecases.model import Pipeline, Platform, Ports
 from controlplane.usecases.report import CheckReport
+from controlplane.usecases.schedule import jobs_of
+from controlplane.usecases.wires import Wire
 from pii_policies.model import MasterKey
 from pii_policies.ports import KeyProvider
 from pii_policies.proving import Proof
@@ -50,11 +56,12 @@ def bind(settings: Project, *, clock: Clock) -> Plane:
         name=places.name, kind=places.type, uri=places.uri or "", warehouse=settings.warehouse, properties=places.properties
     )
     store = Store(settings.store_url, *filesystem(settings.state, dict(places.properties)))
+    platform = load_platform(settings)
     ports = Ports(
         namespace=settings.namespace,
         time_zone=settings.time_zone,
         actor=getpass.getuser(),
-        platform=load_platform(settings),
+        platform=platform,
         clock=clock,
         reader=IcebergReader(catalog),
         writer=IcebergWriter(catalog),
@@ -72,6 +79,15 @@ def bind(settings: Project, *, clock: Clock) -> Plane:
         tokens=_keys(settings, settings.tokens, "tokens"),
         seal=_keys(settings, settings.seal, "seal"),
         prove=lambda canaries: _prove(settings, store.values, canaries),
+        views=store.views_of(settings.namespace),
+        agenda=Agenda(jobs_of(platform, settings.intervals, settings.time_zone), store.slots),
+        slots=store.slots,
+        vitals=store.vitals,
+        pruner=store.pruner,
+        credentials=store.credentials,
+        service_levels=store.service_levels_of(settings.namespace),
+        intervals=settings.intervals,
+        retention=settings.retention,
         transports=[load_transport(entry, root=settings.root) for entry in settings.lineage],
         grace=settings.housekeeping.grace,
     )
@@ -82,12 +98,13 @@ def load_platform(settings: Project) -> Platform:
     """Return every dataset and pipeline of a project, compiled.
 
     Raises:
-        ConfigurationError: contracts cannot be used, or a pipeline makes or reads a dataset without a contract.
+        ConfigurationError: contracts or promises cannot be used, or a pipeline makes or reads a dataset without a contract.
     """
     epoch = settings.tokens.epoch if settings.tokens else 0
+    contracts = load_contracts(settings.contracts)
     datasets = {
         spec.name: compile_dataset(contract, spec, namespace=settings.namespace, epoch=epoch)
-        for contract in load_contracts(settings.contracts)
+        for contract in contracts
         for spec in contract.datasets
     }
     pipelines = tuple(_pipeline(entry) for entry in settings.pipelines)
@@ -99,7 +116,8 @@ def load_platform(settings: Project) -> Platform:
                     f"{settings.file}: pipeline {pipeline.name} names {name}, which no contract describes; known are {known}"
                 )
                 raise ConfigurationError(message)
-    return Platform(datasets, pipelines)
+    promises = load_promises(settings.promises, guaranteed_latency(contracts)) if settings.promises else None
+    return Platform(datasets, pipelines, promises)
 
 
 def _pipeline(entry: PipelineSettings) -> Pipeline:
@@ -111,6 +129,7 @@ def _pipeline(entry: PipelineSettings) -> Pipeline:
         engine=entry.engine,
         inputs={name: InputRole(role) for name, role in entry.inputs.items()},
         topic=entry.topic,
+        wire=Wire(entry.format or Wire.format, entry.event_id or "", entry.event_time or ""),
     )
 
 
@@ -169,7 +188,7 @@ def _keys(settings: Project, reference: KeyReference | None, name: str) -> KeyPr
 
 
 def _prove(settings: Project, values: Callable[[], Iterator[tuple[str, object]]], canaries: Sequence[str]) -> Proof:
-    """Decode what the project wrote: all tables above bronze, kept rows, the store, and lineage events in files."""
+    """Decode what the project wrote: all tables above bronze, kept rows, the store, lineage events in files, and logs."""
     from controlplane.lakehouse.storage import filesystem  # noqa: PLC0415 (an adapter)
     from pii_policies.detection.proof import prove  # noqa: PLC0415 (an adapter)
 
@@ -179,6 +198,8 @@ def _prove(settings: Project, values: Callable[[], Iterator[tuple[str, object]]]
     layers = {spec.name.partition(".")[0] for spec in _specs(settings) if spec.layer != "bronze"}
     roots = [(warehouse, f"{base}/{layer}") for layer in sorted(layers)]
     files = [settings.root / str(entry["path"]) for entry in settings.lineage if entry.get("to") == "file"]
+    if settings.logs is not None:
+        files += sorted(settings.logs.parent.glob(f"{settings.logs.name}*"))  # the file, and those it was turned over to
     return prove([*roots, (state, kept), *(file for file in files if file.exists())], canaries, values=values())
 
 

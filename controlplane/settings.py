@@ -8,28 +8,37 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 
 from controlplane.kernel.documents import Document, read_document
 from controlplane.kernel.package_schemas import package_schema
 from controlplane.kernel.problems import DocumentInvalidError, Problem, Steps, kind_of, shown
 from controlplane.kernel.reading import Issues, Section, duplicates, known_zone
+from controlplane.kernel.variables import Allowed, substituted
+from controlplane.settings_operation import (
+    Housekeeping,
+    Limits,
+    read_housekeeping,
+    read_intervals,
+    read_limits,
+    read_retention,
+)
+from controlplane.usecases.retention_ports import Retention
+from controlplane.usecases.schedule_ports import Intervals
 
 FILE = "controlplane.yaml"
 SCHEMA = "project.schema.json"
 CATALOGS = ("sql", "rest", "hive", "glue")
 ROLES = ("new", "all", "reference")
 ENGINES = ("duckdb", "spark")
-FORMATS = ("debezium-json",)
+FORMATS = ("debezium-json", "json")
 
 _VERSION = 1
 _NAME = re.compile("[A-Za-z0-9_-]+")
-_MEMORY = re.compile("[1-9][0-9]*(?:KB|MB|GB|TB)")
-_VARIABLE = re.compile(r"\$\{(\w*)\}")
 _SQLITE = re.compile(r"(sqlite(?:\+\w+)?:///)(?!/|:memory:)(.+)")
 _SCHEMED = re.compile(r"([a-z][a-z0-9+.-]*)://(.*)", re.DOTALL)
 _SECRET = (("store", "url"), ("keys",), ("catalog", "properties"))
+_PLACES = "store.url, keys, catalog.properties and lineage api_key"
 
 
 class ProjectInvalidError(DocumentInvalidError):
@@ -79,7 +88,8 @@ class PipelineSettings:
     Attributes:
         sql: the file of the SELECT, absolute and existing.
         inputs: dataset to ``new``, ``all`` or ``reference``.
-        format: of a message, ``debezium-json``.
+        format: of a message, ``debezium-json`` or ``json``.
+        event_id, event_time: fields of a ``json`` message that identify it and say when it happened.
     """
 
     name: str
@@ -89,27 +99,8 @@ class PipelineSettings:
     inputs: Mapping[str, str] = field(default_factory=dict)
     topic: str | None = None
     format: str | None = None
-
-
-@dataclass(frozen=True)
-class Housekeeping:
-    """When small files are rewritten together, and how long unreferenced ones are left alone."""
-
-    small_files: int = 8
-    grace: timedelta = timedelta(hours=24)
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Bounds of one SQL query; None leaves them to the engine.
-
-    Attributes:
-        memory: such as ``2GB``.
-    """
-
-    memory: str | None = None
-    threads: int | None = None
-    timeout: timedelta | None = None
+    event_id: str | None = None
+    event_time: str | None = None
 
 
 @dataclass(frozen=True)
@@ -124,6 +115,7 @@ class Project:
         tokens, seal: references to the master keys; None where there is none.
         contracts: existing files and folders.
         promises: the file ``slas.yaml``; None where nothing was promised.
+        logs: the file that ``serve`` writes its log to, as JSON lines; None: to standard error only.
         lineage: one mapping per receiver: {to: file, path} or {to: http, url, endpoint, api_key, timeout}.
     """
 
@@ -145,8 +137,11 @@ class Project:
     pipelines: tuple[PipelineSettings, ...] = ()
     time_zone: str = "UTC"
     lineage: tuple[Mapping[str, object], ...] = field(default=(), repr=False)
-    housekeeping: Housekeeping = Housekeeping()
-    limits: Limits = Limits()
+    housekeeping: Housekeeping = field(default_factory=Housekeeping)
+    limits: Limits = field(default_factory=Limits)
+    intervals: Intervals = field(default_factory=Intervals)
+    retention: Retention = field(default_factory=Retention)
+    logs: Path | None = None
 
 
 def load_project(path: Path | str, environ: Mapping[str, str] | None = None) -> Project:
@@ -191,7 +186,8 @@ class _Reader:
 
     def __init__(self, document: Document, issues: Issues, file: Path, environ: Mapping[str, str]) -> None:
         self._issues, self._file, self._root = issues, file, file.parent
-        self._top = Section(issues, (), _substituted(document.data, issues, environ))
+        data = substituted(document.data, issues, environ, Allowed(_is_secret, _is_api_key, _PLACES))
+        self._top = Section(issues, (), data)
         if any(sign in str(self._root) for sign in "?#%"):
             issues.add((), f"the project's folder {shown(str(self._root))} has one of ? # % in its path; move it elsewhere")
 
@@ -223,8 +219,11 @@ class _Reader:
             pipelines=tuple(self._pipelines()),
             time_zone=(calendar.parsed("time_zone", known_zone) if calendar else None) or "UTC",
             lineage=tuple(self._lineage()),
-            housekeeping=self._housekeeping(),
-            limits=self._limits(),
+            housekeeping=read_housekeeping(top.section("housekeeping")),
+            limits=read_limits(top.section("limits")),
+            intervals=read_intervals(top.section("schedule")),
+            retention=read_retention(top.section("retention")),
+            logs=self._path(top, "logs"),
         )
         for section in (store, keys, calendar, top):
             if section is not None:
@@ -310,7 +309,7 @@ class _Reader:
         yield from found
 
     def _pipeline(self, section: Section) -> PipelineSettings:
-        source = section.section("source")
+        source = self._source(section.section("source"))
         inputs = section.section("inputs")
         roles = {name: inputs.text(name, allowed=ROLES) for name in inputs.data} if inputs else {}
         engine = section.text("engine", allowed=ENGINES)
@@ -320,11 +319,8 @@ class _Reader:
             sql=self._path(section, "sql", must_exist=True),
             engine=engine or "duckdb",
             inputs={name: role for name, role in roles.items() if role is not None},
-            topic=source.text("topic", required=True) if source else None,
-            format=source.text("format", required=True, allowed=FORMATS) if source else None,
+            **source,
         )
-        if source is not None:
-            source.done()
         section.done()
         if ("sql" in section) == ("source" in section):
             section.issues.add(section.path, "needs exactly one of sql (a SELECT) and source (landed messages)")
@@ -332,6 +328,19 @@ class _Reader:
             if "source" in section and key in section:
                 section.problem(key, f"{key} is for pipelines with sql; remove it")
         return found
+
+    @staticmethod
+    def _source(section: Section | None) -> Mapping[str, str | None]:
+        """Return what landed messages are: topic, format, and the fields a ``json`` message is known by."""
+        if section is None:
+            return {}
+        kind, topic = section.text("format", required=True, allowed=FORMATS), section.text("topic", required=True)
+        event_id, event_time = (section.text(key, required=kind == "json") for key in ("id", "event_time"))
+        section.done()
+        for key in ("id", "event_time"):
+            if key in section and kind == "debezium-json":
+                section.problem(key, f"{key} is for format: json; remove it")
+        return {"topic": topic, "format": kind, "event_id": event_id, "event_time": event_time}
 
     def _lineage(self) -> Iterator[Mapping[str, object]]:
         for section in self._top.sections("lineage"):
@@ -353,45 +362,10 @@ class _Reader:
             }
             yield {key: value for key, value in values.items() if value is not None}
 
-    def _housekeeping(self) -> Housekeeping:
-        section = self._top.section("housekeeping")
-        if section is None:
-            return Housekeeping()
-        files, grace = section.integer("small_files", allowed=range(2, 10_001)), section.duration("grace")
-        section.done()
-        return Housekeeping(files or Housekeeping.small_files, Housekeeping.grace if grace is None else grace)
 
-    def _limits(self) -> Limits:
-        section = self._top.section("limits")
-        if section is None:
-            return Limits()
-        memory, threads = section.text("memory"), section.integer("threads", allowed=range(1, 1025))
-        timeout = section.duration("timeout")
-        section.done()
-        if memory is not None and not _MEMORY.fullmatch(memory):
-            section.problem("memory", f"{shown(memory)} is no amount of memory; write one such as 2GB")
-        if timeout is not None and not timeout:
-            section.problem("timeout", "must be longer than nothing")
-        return Limits(memory, threads, timeout)
+def _is_api_key(path: Steps) -> bool:
+    return path[:1] == ("lineage",) and path[-1] == "api_key"
 
 
-def _substituted(data: object, issues: Issues, environ: Mapping[str, str], path: Steps = ()) -> object:
-    """Return the document with every ``${NAME}`` replaced where that is allowed; elsewhere it is a problem."""
-    if isinstance(data, dict):
-        return {key: _substituted(value, issues, environ, (*path, key)) for key, value in data.items()}
-    if isinstance(data, list):
-        return [_substituted(item, issues, environ, (*path, number)) for number, item in enumerate(data)]
-    if not isinstance(data, str) or "${" not in data:
-        if isinstance(data, str) and path[:1] == ("lineage",) and path[-1] == "api_key":
-            issues.add(path, "a key must not stand in this file; write ${NAME} and set NAME in the environment")
-        return data
-    secret = any(path[: len(prefix)] == prefix for prefix in _SECRET) or (path[:1] == ("lineage",) and path[-1] == "api_key")
-    if not secret:
-        issues.add(path, "${NAME} is read in store.url, keys, catalog.properties and lineage api_key only; write the value out")
-        return data
-    for name in _VARIABLE.findall(data):
-        if not environ.get(name):
-            issues.add(path, f"the environment variable {shown(name)} is not set; set it before starting")
-    if _VARIABLE.sub("", data).count("${"):
-        issues.add(path, "'${' is not closed; write ${NAME}")
-    return _VARIABLE.sub(lambda match: environ.get(match[1], ""), data)
+def _is_secret(path: Steps) -> bool:
+    return any(path[: len(prefix)] == prefix for prefix in _SECRET) or _is_api_key(path)

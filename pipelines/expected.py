@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from decimal import Decimal
+from operator import attrgetter
 
 from pipelines.sources.facts import SourceFacts, TopicFacts
+from pipelines.sources.stream_facts import ClickFacts, PaymentFacts, StreamFacts
 
 EXPECTED = SourceFacts(
     topics={
@@ -43,8 +45,27 @@ EXPECTED = SourceFacts(
     customer_versions=2358,
     amount=Decimal("25775.63"),
     revenue=Decimal("25377.60"),
+    clicks=ClickFacts(
+        stream=StreamFacts(events=3438, resent=16, redelivered=20, malformed=12, late=29),
+        unknown_types=2,
+        clicks=3436,
+        removed_paths=3,
+        sessions=769,
+        purchasing=449,
+        purchases=472,
+    ),
+    payments=PaymentFacts(
+        stream=StreamFacts(events=1701, resent=8, redelivered=8, malformed=4, late=6),
+        waiting=12,
+        payments={"authorised": 35, "captured": 821, "refunded": 6, "charged_back": 2},
+        captured=Decimal("24683.55"),
+        refunded=Decimal("193.77"),
+    ),
 )
-"""The facts of the demo's two days."""
+"""The facts of the first two days."""
+
+EXPECTED_BY_DAYS: Mapping[int, SourceFacts] = {2: EXPECTED}
+"""By number of days from the first one on; for other numbers the feed is only held against the runs."""
 
 _TOPIC_COLUMNS = (
     "lines",
@@ -78,6 +99,21 @@ _MEANINGS = {
 }
 
 
+_STREAM_COLUMNS = ("lines", "events", "resent", "redelivered", "malformed", "late", "rows")
+
+_STREAM_MEANINGS = {
+    "clicks.unknown_types": "records of clicks whose type nothing knows",
+    "clicks.clicks": "clicks of known types, each once",
+    "clicks.removed_paths": "of these, the ones on pages whose path holds an e-mail address",
+    "clicks.sessions": "sessions",
+    "clicks.purchasing": "sessions with a purchase",
+    "clicks.purchases": "purchases",
+    "payments.waiting": "records of payments that are delivered before their order can be published",
+    "payments.captured": "sum of the amounts that were ever captured",
+    "payments.refunded": "of these, what was given or taken back",
+}
+
+
 def topic_table(facts: SourceFacts) -> str:
     """Return the Markdown table of the records of each topic, as ``docs/demo.md`` shows it."""
     rows = [["table", *_TOPIC_COLUMNS]]
@@ -95,6 +131,23 @@ def fact_table(facts: SourceFacts) -> str:
     return "\n".join(_lines(rows))
 
 
+def stream_table(facts: SourceFacts) -> str:
+    """Return the Markdown table of the records of each stream of events, as ``docs/demo.md`` shows it."""
+    rows = [["stream", *_STREAM_COLUMNS]]
+    for name, stream in (("clicks", facts.clicks.stream), ("payments", facts.payments.stream)):
+        rows.append([name, *(str(getattr(stream, column)) for column in _STREAM_COLUMNS)])
+    return "\n".join(_lines(rows))
+
+
+def stream_fact_table(facts: SourceFacts) -> str:
+    """Return the Markdown table of what is in the streams, as ``docs/demo.md`` shows it."""
+    rows = [["name", "what is counted", "expected"]]
+    rows += [[f"`{name}`", meaning, str(attrgetter(name)(facts))] for name, meaning in _STREAM_MEANINGS.items()]
+    for status, count in facts.payments.payments.items():
+        rows.append([f"`payments.{status}`", f"payments that are {status.replace('_', ' ')} at the end", str(count)])
+    return "\n".join(_lines(rows))
+
+
 def _lines(rows: list[list[str]]) -> Iterator[str]:
     for number, row in enumerate(rows):
         yield f"| {' | '.join(row)} |"
@@ -102,19 +155,20 @@ def _lines(rows: list[list[str]]) -> Iterator[str]:
             yield "|" + "---|" * len(row)
 
 
-def differences(facts: SourceFacts, balance: Mapping[str, Mapping[str, int]]) -> list[str]:
+def differences(facts: SourceFacts, balance: Mapping[str, Mapping[str, int]], expected: SourceFacts = EXPECTED) -> list[str]:
     """Return one sentence per number of the demo that is not as expected; none when all are.
 
     Args:
         facts: of the feed that was replayed.
-        balance: by dataset, the balances of all its runs added up (``offered``, ``passed``, ``quarantined`` ...).
+        balance: by dataset, the balances of all its published runs added up (``offered``, ``passed``, ``quarantined`` ...).
+        expected: what the feed must hold.
     """
     found = [
-        f"the feed has {getattr(facts, part.name)} for {part.name}, expected are {getattr(EXPECTED, part.name)}"
+        f"the feed has {getattr(facts, part.name)} for {part.name}, expected are {getattr(expected, part.name)}"
         for part in fields(SourceFacts)
-        if getattr(facts, part.name) != getattr(EXPECTED, part.name)
+        if getattr(facts, part.name) != getattr(expected, part.name)
     ]
-    for dataset, counts in expected_balance().items():
+    for dataset, counts in expected_balance(expected).items():
         for name, count in counts.items():
             actual = balance.get(dataset, {}).get(name, 0)
             if actual != count:
@@ -122,7 +176,7 @@ def differences(facts: SourceFacts, balance: Mapping[str, Mapping[str, int]]) ->
     return found
 
 
-def expected_balance() -> dict[str, dict[str, int]]:
+def expected_balance(expected: SourceFacts = EXPECTED) -> dict[str, dict[str, int]]:
     """Return, by dataset, what the runs of the whole demo add up to.
 
     A row that waits does so for one step, so the sum of what waits is the number of rows that ever waited.
@@ -134,11 +188,20 @@ def expected_balance() -> dict[str, dict[str, int]]:
             "duplicates": topic.duplicates,
             "dead_lettered": 0,
         }
-        for table, topic in EXPECTED.topics.items()
+        for table, topic in expected.topics.items()
     }
+    for dataset, stream in (("clickstream", expected.clicks.stream), ("payments", expected.payments.stream)):
+        bronze[f"bronze.{dataset}"] = {
+            "offered": stream.lines,
+            "passed": stream.rows,
+            "duplicates": stream.redelivered,
+            "dead_lettered": stream.malformed,
+        }
     return bronze | {
-        "silver.customers": {"quarantined": EXPECTED.invalid_email_events, "waiting": 0},
+        "silver.customers": {"quarantined": expected.invalid_email_events, "waiting": 0},
         "silver.products": {"quarantined": 0, "waiting": 0},
-        "silver.orders": {"quarantined": 0, "waiting": EXPECTED.waiting_order_events},
-        "silver.order_items": {"quarantined": EXPECTED.defective_lines, "waiting": EXPECTED.waiting_lines},
+        "silver.orders": {"quarantined": 0, "waiting": expected.waiting_order_events},
+        "silver.order_items": {"quarantined": expected.defective_lines, "waiting": expected.waiting_lines},
+        "silver.clicks": {"quarantined": expected.clicks.unknown_types, "waiting": 0},
+        "silver.payments": {"quarantined": 0, "waiting": expected.payments.waiting},
     }

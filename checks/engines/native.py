@@ -8,10 +8,11 @@ from decimal import Decimal
 
 from checks.drift import compare_schemas
 from checks.history import LOOK_BACK, Change, compare, decimal
-from checks.measuring import exact, heartbeat_age, read_probe, whole
+from checks.measuring import exact, heartbeat_age, read_drift, read_probe, whole
 from checks.model import Check, CheckKind, Facts, Measurement
 from checks.planning import MOST_SEGMENTS, SEGMENT, Scan, Target, plan_scans
 from checks.ports import CheckEngine, Subject
+from checks.sql.drifting import names_query, payload_of, totals_query
 from checks.sql.predicates import field_of, parent_columns
 from checks.sql.queries import prepare
 from checks.sql.reconciling import compare_query, read_comparison
@@ -174,6 +175,22 @@ def _schema(check: Check, subject: Subject, scanned: Sequence[Measurement]) -> M
     return Measurement(check.id, Decimal(differences.breaking), detail=differences.detail, evidence=Evidence.METADATA)
 
 
+def _drift(check: Check, subject: Subject, scanned: Sequence[Measurement]) -> Measurement:
+    """Columns nobody agreed on: in the objects of a column of the rows, or of the table itself."""
+    del scanned
+    if payload_of(check) is not None:
+        counts = subject.session.query(totals_query(check, subject.relation)).to_pylist()[0]
+        failed = whole(counts["failed"])
+        unknown = subject.session.query(names_query(check, subject.relation)).to_pylist() if failed else []
+        return read_drift(check, whole(counts["total"]), failed, unknown)
+    expected, actual = subject.facts.expected_schema, subject.facts.schema
+    if expected is None or actual is None:
+        return Measurement(check.id, detail={"lacks": "schema"}, evidence=Evidence.METADATA)
+    added = compare_schemas(expected, actual).found.get("added", ())
+    detail = {"named": ", ".join(added)} if added else {}
+    return Measurement(check.id, Decimal(len(added)), detail=detail, evidence=Evidence.METADATA)
+
+
 def _heartbeat(check: Check, subject: Subject, scanned: Sequence[Measurement]) -> Measurement:
     del scanned
     return heartbeat_age(check, subject.facts)
@@ -184,5 +201,6 @@ _MEASURES: Mapping[CheckKind, Callable[[Check, Subject, Sequence[Measurement]], 
     CheckKind.RECONCILIATION: _reconciliation,
     CheckKind.VOLUME_CHANGE: _volume_change,
     CheckKind.SCHEMA: _schema,
+    CheckKind.SCHEMA_DRIFT: _drift,
     CheckKind.FRESHNESS: _heartbeat,
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
@@ -69,14 +71,20 @@ def expression(text: object, *, name: str) -> str:
 
 
 def _expression(text: object, name: str) -> exp.Expression:
+    return _read(str(text), name)
+
+
+@lru_cache(maxsize=2_000)
+def _read(text: str, name: str) -> exp.Expression:
+    """Return a text as a tree, which nobody may change: the next caller gets the same."""
     try:
-        parsed = sqlglot.parse(str(text), read=_DIALECT)
+        parsed = sqlglot.parse(text, read=_DIALECT)
     except SqlglotError as error:
-        message = f"{name} {str(text)!r} cannot be read as SQL; write one expression over the columns"
+        message = f"{name} {text!r} cannot be read as SQL; write one expression over the columns"
         raise ConfigurationError(message) from error
     only = parsed[0] if len(parsed) == 1 else None
     if not isinstance(only, exp.Expression) or isinstance(only, _STATEMENTS) or only.find(exp.Query) is not None:
-        message = f"{name} {str(text)!r} must be one expression over the columns, without SELECT and without ';'"
+        message = f"{name} {text!r} must be one expression over the columns, without SELECT and without ';'"
         raise ConfigurationError(message)
     return only
 

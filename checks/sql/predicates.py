@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from checks.model import Check, CheckKind
 from checks.sql.conditions import columns_of, condition, condition_on
+from checks.sql.drifting import drift_predicate
 from checks.sql.values import FLOATING, bound, members
 from controlplane.kernel.errors import ConfigurationError
 from controlplane.kernel.sql import columns as column_list
@@ -258,6 +259,11 @@ def _leak(check: Check, columns: Mapping[str, str], references: Mapping[str, str
     return f"({column} IS NOT NULL AND CAST({column} AS VARCHAR) IN ({known}))"
 
 
+def _drift(check: Check, columns: Mapping[str, str], references: Mapping[str, str]) -> str:
+    del columns, references
+    return f"({drift_predicate(check)})"
+
+
 _Builder = Callable[[Check, Mapping[str, str], Mapping[str, str]], str | None]
 
 _BUILDERS: Mapping[CheckKind, _Builder] = {
@@ -268,4 +274,5 @@ _BUILDERS: Mapping[CheckKind, _Builder] = {
     CheckKind.CAST: _cast,
     CheckKind.MASKED_FORMAT: _masked_format,
     CheckKind.LEAK: _leak,
+    CheckKind.SCHEMA_DRIFT: _drift,
 }

@@ -27,9 +27,7 @@ from controlplane.usecases.report import RunReport
 @format_option()
 @bar_option
 @click.option("--from", "since", type=MOMENT, help="Backfill: read rows once more whose event time is at or after this.")
-@click.option(
-    "--to", "until", type=MOMENT, help="Backfill: ... and before this. A day is its beginning in the project's zone."
-)
+@click.option("--to", "until", type=MOMENT, help="Backfill: ... and before this. A day is its beginning in the project's zone.")
 @click.option("-v", "--verbose", is_flag=True, help="Show passed checks too.")
 def run_command(  # noqa: PLR0913 (one parameter an option)
     names: tuple[str, ...],
@@ -220,6 +218,18 @@ def quarantine_retry(dataset: str, row_ids: tuple[str, ...], reason: str, projec
     with _plane(project) as plane:
         count = plane.retry(dataset, row_ids or None, reason)
     click.echo(f"{count} rows of {dataset} enter its next run again; start it with `controlplane run {dataset}`")
+
+
+@quarantine_command.command("discard")
+@click.argument("dataset")
+@click.argument("row_ids", nargs=-1, required=True)
+@click.option("--reason", required=True, help="Why nobody needs them; kept in the audit log with your name.")
+@project_option
+def quarantine_discard(dataset: str, row_ids: tuple[str, ...], reason: str, project: Path | None) -> None:
+    """Give rows of DATASET up for good: they never enter a run again."""
+    with _plane(project) as plane:
+        count = plane.discard(dataset, row_ids, reason)
+    click.echo(f"{count} rows of {dataset} are discarded; the audit log has the reason")
 
 
 def _plane(project: Path | None) -> Plane:

@@ -265,6 +265,20 @@ def _reconciliation(section: Section, scope: Scope, _: FieldSpec | None) -> Mapp
     return {}
 
 
+def _drift(section: Section, scope: Scope, _: FieldSpec | None) -> Mapping[str, object]:
+    column = scope.named(section, "payload")
+    canonical = scope.types.get(column, _UNKNOWN) if column else _UNKNOWN
+    if canonical not in {"string", _UNKNOWN}:
+        section.problem("payload", f"{column} is of type {canonical}; a text that holds a JSON object is needed")
+    if "payload" not in section.data and "columns" in section.data:
+        section.problem("columns", "is only for a payload; without one the contract's own fields are what is agreed on")
+    listed = section.texts("columns") if "columns" in section.data else ()
+    if "payload" in section.data and not listed:
+        section.problem("columns", "must list the names of the payload that are agreed on, at least one")
+    section.asked["columns"] = None
+    return {"payload": column} if column else {}
+
+
 def _expression(section: Section, key: str, scope: Scope, *, aggregate: bool, required: bool) -> None:
     text = section.text(key, required=required)
     if text is not None:
@@ -302,4 +316,5 @@ _READERS: Mapping[str, Callable[[Section, Scope, FieldSpec | None], Mapping[str,
     "volumeChange": _volume,
     "aggregate": _aggregate,
     "reconciliation": _reconciliation,
+    "schemaDrift": _drift,
 }

@@ -52,15 +52,15 @@ DIRECT_CATEGORIES: Final = frozenset({
 ``subjectKey`` or ``quasiIdentifier``."""
 
 LIBRARY: Final = ("nullValues", "missingValues", "invalidValues", "duplicateValues", "rowCount")
-OURS: Final = ("freshness", "volumeChange", "reference", "reconciliation", "aggregate")
-LATER: Final = ("distribution", "schemaDrift", "anomaly", "eventSequence")
+OURS: Final = ("freshness", "volumeChange", "reference", "reconciliation", "aggregate", "schemaDrift")
+LATER: Final = ("distribution", "anomaly", "eventSequence")
 """Kinds that are specified but not checked by this version."""
 
 ROW_SCOPE: Final = frozenset({"nullValues", "missingValues", "invalidValues", "reference"})
 """Kinds that are true or false of one row alone, so that a failing row can be set aside."""
 
 OF_A_FIELD: Final = frozenset({"nullValues", "missingValues", "invalidValues"})
-OF_AN_OBJECT: Final = frozenset({"rowCount"})
+OF_AN_OBJECT: Final = frozenset({"rowCount", "schemaDrift"})
 
 OPERATORS: Final = (
     "mustBe", "mustNotBe", "mustBeGreaterThan", "mustBeGreaterOrEqualTo", "mustBeLessThan", "mustBeLessOrEqualTo",
@@ -78,6 +78,7 @@ UNITS: Final[dict[str, tuple[str, ...]]] = {
     "rowCount": ("rows",),
     "volumeChange": ("percent", "rows"),
     "freshness": ("s", "min", "h", "d"),
+    "schemaDrift": ("columns",),
 }
 """Units by kind, the default first; for other kinds the unit is a free word that is only shown."""
 

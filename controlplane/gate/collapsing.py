@@ -53,16 +53,20 @@ def latest_query(roles: Collapse) -> str:
     return f"SELECT * FROM {INCOMING} QUALIFY row_number() OVER (PARTITION BY {by} ORDER BY {order}) = 1"
 
 
-def winners_query(latest: str, roles: Collapse) -> str:
-    """Return the SELECT of the incoming events that change the table: not older than what is published or deleted."""
+def winners_query(latest: str, roles: Collapse, against: Sequence[str] = (EXISTING, TOMBSTONES)) -> str:
+    """Return the SELECT of the incoming events that change the table: not older than what is published or deleted.
+
+    Args:
+        against: the relations to compare with; one known to be empty may be left out.
+    """
     older = " OR ".join(
         f"EXISTS (SELECT 1 FROM {relation} AS e WHERE {_same(roles.keys, 'e', 'w')}{_same_instant(roles, relation)}"
         f" AND {_row(roles.order, 'e')} > {_row(roles.order, 'w')})"
-        for relation in (EXISTING, TOMBSTONES)
+        for relation in against
     )
-    return (
-        f"SELECT * FROM {identifier(latest)} AS w WHERE NOT ({older})" if roles.order else f"SELECT * FROM {identifier(latest)}"
-    )
+    if not roles.order or not older:
+        return f"SELECT * FROM {identifier(latest)}"
+    return f"SELECT * FROM {identifier(latest)} AS w WHERE NOT ({older})"
 
 
 def merged_query(winners: str, roles: Collapse) -> str:

@@ -70,6 +70,9 @@ class RunPlan:
     Attributes:
         base: main's head when the run was planned.
         reentering: ids of waiting or retried rows that enter again, sorted.
+        backfill: [from, to) of event time that is read once more; such a run pages nobody.
+        watermark: everything that the sources made up to it is among the inputs; None when no source says so. No part of the
+            run's id: the same inputs are the same run, however much later a source says that there was nothing else.
     """
 
     dataset: DatasetId
@@ -80,6 +83,8 @@ class RunPlan:
     policy_sha256: str
     key_epoch: int
     reentering: tuple[str, ...] = ()
+    backfill: tuple[datetime, datetime] | None = None
+    watermark: datetime | None = None
 
     @property
     def run_id(self) -> RunId:
@@ -91,6 +96,8 @@ class RunPlan:
             "versions": [self.contract_sha256, self.sql_sha256, self.policy_sha256, self.key_epoch],
             "reentering": sorted(self.reentering),
         }
+        if self.backfill is not None:
+            parts["backfill"] = [moment.isoformat() for moment in self.backfill]
         return RunId(uuid5(_RUN_NAMESPACE, json.dumps(parts, sort_keys=True)))
 
     @property

@@ -1,25 +1,31 @@
 """Screening: every row of a batch meets every row-scope check, in clear, before anything is written.
 
-Pure: builds the SQL that flags rows and reads the counts back. A row is *passing*, *quarantined* (it breaks a rule that may
+Pure: builds the SQL that flags rows and counts the flags. A row is *passing*, *quarantined* (it breaks a rule that may
 cost it its place), or *waiting* (it only misses a parent that may still come). Delete events carry no values and always pass.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import pyarrow as pa
+from pyarrow import compute
 
 from controlplane.gate.casting import Cast
-from controlplane.kernel.sql import identifier, literal
+from controlplane.kernel.sql import columns, identifier, literal
 
 ROW = "__row"
 SINCE = "__since"
 REENTERED = "__reentered"
 DELETED = "__deleted"
 FATE = "__fate"
+
+NEVER = "FALSE"
+"""The predicate of a rule that no row of a batch can break: its column always casts, for example."""
+
+_FLAG = "__breaks:"
 
 PASSING = "passing"
 QUARANTINED = "quarantined"
@@ -51,6 +57,7 @@ class Count:
     Attributes:
         counted: failing rows that count towards the rule's allowance: neither waiting, nor overdue, nor back for another try.
         waiting: rows that only miss a parent and are young enough; late: those that no longer are.
+        corrected: failing rows that do not count because a newer row of their key in the same batch passes.
     """
 
     total: int
@@ -58,6 +65,7 @@ class Count:
     counted: int
     waiting: int = 0
     late: int = 0
+    corrected: int = 0
 
 
 def typed_query(raw: str, casts: Sequence[Cast], extras: Sequence[str], delete_when: str | None) -> str:
@@ -80,72 +88,107 @@ def cast_flag(field: str) -> str:
 
 def flag(index: int) -> str:
     """Return the name of the column that flags rows breaking the rule at ``index``."""
-    return f"__breaks:{index}"
+    return f"{_FLAG}{index}"
 
 
-def flagged_query(typed: str, rules: Sequence[Rule], *, now: datetime, lateness: timedelta, sets_aside: bool) -> str:
-    """Return the SELECT that gives each row of the typed SELECT its flags and its fate.
+def is_flag(column: str) -> bool:
+    """Return whether a column of a flagged batch says which rows break a rule."""
+    return column.startswith(_FLAG)
 
-    With ``sets_aside=False`` (whole results, such as aggregates) no row may leave: all pass, and the rules' counts decide.
+
+def judged(index: int) -> str:
+    """Return the name of the column that tells the rows which the conditional rule at ``index`` looks at."""
+    return f"__judged:{index}"
+
+
+def flagged_query(
+    typed: str, wanted: Sequence[str], rules: Sequence[Rule], *, now: datetime, lateness: timedelta, sets_aside: bool
+) -> str:
+    """Return the SELECT that gives each row of the typed SELECT its flags and its fate, beside the ``wanted`` columns.
+
+    A rule that no row can break has no flag. With ``sets_aside=False`` (whole results, such as aggregates) no row may leave:
+    all pass, there is no fate, and the rules' counts decide.
     """
-    flags = [f"{_breaks(rule)} AS {identifier(flag(index))}" for index, rule in enumerate(rules)]
+    flags = [f"{_breaks(rule)} AS {identifier(flag(index))}" for index, rule in _breakable(rules)]
+    flags += [
+        f"(NOT {identifier(DELETED)} AND coalesce(({rule.where}), FALSE)) AS {identifier(judged(index))}"
+        for index, rule in enumerate(rules)
+        if rule.where
+    ]
+    conditional = [judged(index) for index, rule in enumerate(rules) if rule.where]
+    names = columns([*wanted, *conditional, *(flag(index) for index, _ in _breakable(rules))])
     inner = f"SELECT {', '.join(['*', *flags])} FROM ({typed})"
     if not sets_aside:
-        return f"SELECT *, {literal(PASSING)} AS {FATE} FROM ({inner})"
-    hard = _any(flag(index) for index, rule in enumerate(rules) if rule.blocking and not rule.parental)
-    soft = _any(flag(index) for index, rule in enumerate(rules) if rule.blocking and rule.parental)
+        return f"SELECT {names} FROM ({inner})"
+    hard = _any(flag(index) for index, rule in _breakable(rules) if rule.blocking and not rule.parental)
+    soft = _any(flag(index) for index, rule in _breakable(rules) if rule.blocking and rule.parental)
     overdue = f"{identifier(SINCE)} <= {_instant(now - lateness)}"
-    fate = (
-        f"CASE WHEN {identifier(DELETED)} THEN {literal(PASSING)} WHEN {hard} THEN {literal(QUARANTINED)} "
-        f"WHEN {soft} AND {overdue} THEN {literal(QUARANTINED)} WHEN {soft} THEN {literal(WAITING)} ELSE {literal(PASSING)} END"
-    )
-    return f"SELECT *, {fate} AS {identifier(FATE)} FROM ({inner})"
+    waits = f"WHEN {soft} AND {overdue} THEN {literal(QUARANTINED)} WHEN {soft} THEN {literal(WAITING)} " if soft else ""
+    quarantined = f"WHEN {hard} THEN {literal(QUARANTINED)} " if hard else ""
+    fate = f"CASE WHEN {identifier(DELETED)} THEN {literal(PASSING)} {quarantined}{waits}ELSE {literal(PASSING)} END"
+    return f"SELECT {names}, {fate} AS {identifier(FATE)} FROM ({inner})"
 
 
-def count_query(flagged: str, rules: Sequence[Rule]) -> str:
-    """Return the one-row SELECT over a flagged SELECT of all counts that ``read_counts`` understands.
-
-    Each count is asked for once: totals are shared by the rules without a condition, and only parental rules ask about fates.
-    """
-    parts = [
-        "count(*) AS offered",
-        f"count_if(NOT {DELETED}) AS total",
-        *(f"count_if({FATE} = {literal(fate)}) AS {fate}" for fate in (PASSING, QUARANTINED, WAITING)),
-    ]
+def count_flags(flagged: pa.Table, rules: Sequence[Rule], *, sets_aside: bool) -> tuple[Mapping[str, int], Mapping[str, Count]]:
+    """Return the batch's totals by fate and each rule's counts, from the rows of ``flagged_query``."""
+    totals = {"offered": flagged.num_rows, PASSING: flagged.num_rows, QUARANTINED: 0, WAITING: 0}
+    if sets_aside:
+        totals |= {fate: _true(compute.equal(flagged.column(FATE), fate)) for fate in (QUARANTINED, WAITING)}
+        totals[PASSING] -= totals[QUARANTINED] + totals[WAITING]
+    live, counts = flagged.num_rows - _true(flagged.column(DELETED)), {}
     for index, rule in enumerate(rules):
-        broken = identifier(flag(index))
-        parts.append(f"count_if({broken}) AS failed_{index}")
-        if rule.where:
-            parts.append(f"count_if(NOT {DELETED} AND coalesce(({rule.where}), FALSE)) AS total_{index}")
-        if rule.parental:
-            parts.append(f"count_if({broken} AND {FATE} = {literal(WAITING)}) AS waiting_{index}")
-            parts.append(f"count_if({broken} AND {FATE} = {literal(QUARANTINED)}) AS late_{index}")
-        else:
-            parts.append(f"count_if({broken} AND {REENTERED}) AS again_{index}")
-    return f"SELECT {', '.join(parts)} FROM ({flagged})"
-
-
-def read_counts(counted: pa.Table, rules: Sequence[Rule], *, sets_aside: bool) -> tuple[Mapping[str, int], Mapping[str, Count]]:
-    """Return the batch's totals by fate and each rule's counts, from the row of ``count_query``."""
-    row = {name: int(value or 0) for name, value in counted.to_pylist()[0].items()}
-    totals = {name: row[name] for name in ("offered", PASSING, QUARANTINED, WAITING)}
-    counts = {}
-    for index, rule in enumerate(rules):
-        failed = row[f"failed_{index}"]
-        heals = rule.parental and sets_aside
-        counts[rule.check_id] = Count(
-            total=row.get(f"total_{index}", row["total"]),
-            failed=failed,
-            counted=0 if heals else failed - row.get(f"again_{index}", 0),
-            waiting=row[f"waiting_{index}"] if heals else 0,
-            late=row[f"late_{index}"] if heals else 0,
-        )
+        total = _true(flagged.column(judged(index))) if rule.where else live
+        broken = None if rule.predicate == NEVER else flagged.column(flag(index))
+        failed = 0 if broken is None else _true(broken)
+        counts[rule.check_id] = Count(total, failed, counted=failed)
+        if not failed:
+            continue
+        if not rule.parental:
+            again = _true(compute.and_(broken, flagged.column(REENTERED)))
+            counts[rule.check_id] = Count(total, failed, counted=failed - again)
+        elif sets_aside:
+            heals = [_true(compute.and_(broken, compute.equal(flagged.column(FATE), fate))) for fate in (WAITING, QUARANTINED)]
+            counts[rule.check_id] = Count(total, failed, counted=0, waiting=heals[0], late=heals[1])
     return totals, counts
+
+
+def _breakable(rules: Sequence[Rule]) -> Iterator[tuple[int, Rule]]:
+    return ((index, rule) for index, rule in enumerate(rules) if rule.predicate != NEVER)
+
+
+def _true(values: pa.ChunkedArray) -> int:
+    return int(compute.sum(values).as_py() or 0)
+
+
+def corrected_query(flagged: str, rules: Sequence[Rule], keys: Sequence[str], order: Sequence[str]) -> str:
+    """Return the one-row SELECT of how many fresh failing rows of each rule a newer passing row of the same key replaces.
+
+    Such a row breaks the rule and leaves the batch, but its mistake is mended by the batch itself; columns are
+    ``corrected_<i>``. ``flagged`` is the relation that holds the rows of ``flagged_query``.
+    """
+    failing = [(index, identifier(flag(index))) for index, rule in _breakable(rules) if rule.blocking and not rule.parental]
+    counts = [f"count_if(b.{broken} AND NOT b.{REENTERED}) AS corrected_{index}" for index, broken in failing]
+    same = " AND ".join(f"g.{identifier(key)} = b.{identifier(key)}" for key in keys)
+    newer = f"ROW({columns(order, 'g.')}) > ROW({columns(order, 'b.')})"
+    relation = identifier(flagged)
+    return (
+        f"SELECT {', '.join(counts)} FROM {relation} AS b WHERE b.{FATE} = {literal(QUARANTINED)} "
+        f"AND EXISTS (SELECT 1 FROM {relation} AS g WHERE g.{FATE} = {literal(PASSING)} AND {same} AND {newer})"
+    )
+
+
+def without_corrected(counts: Mapping[str, Count], corrected: pa.Table, rules: Sequence[Rule]) -> Mapping[str, Count]:
+    """Return the counts in which rows that ``corrected_query`` found do not count towards any allowance."""
+    row = corrected.to_pylist()[0]
+    mended = {rule.check_id: int(row.get(f"corrected_{index}") or 0) for index, rule in enumerate(rules)}
+    return {
+        name: replace(count, counted=count.counted - mended[name], corrected=mended[name]) for name, count in counts.items()
+    }
 
 
 def reasons_of(row: Mapping[str, object], rules: Sequence[Rule]) -> tuple[str, ...]:
     """Return the ids of the blocking rules a flagged row breaks."""
-    return tuple(rule.check_id for index, rule in enumerate(rules) if rule.blocking and row[flag(index)])
+    return tuple(rule.check_id for index, rule in enumerate(rules) if rule.blocking and row.get(flag(index)))
 
 
 def _breaks(rule: Rule) -> str:
@@ -154,7 +197,8 @@ def _breaks(rule: Rule) -> str:
 
 
 def _any(flags: Iterable[str]) -> str:
-    return "(" + (" OR ".join(identifier(name) for name in flags) or "FALSE") + ")"
+    either = " OR ".join(identifier(name) for name in flags)
+    return f"({either})" if either else ""
 
 
 def _instant(at: datetime) -> str:

@@ -47,6 +47,12 @@ class QueryTimedOutError(QueryFailedError):
     """Raised when a query exceeds its time or memory bound."""
 
 
+class SignInRefusedError(ControlPlaneError):
+    """Raised when a link, token or session opens nothing; says no more than that, whoever asks."""
+
+    exit_code: ClassVar[int] = 2
+
+
 class HeldError(ControlPlaneError):
     """Raised when the gate holds a batch and the caller asked for it to be readable."""
 
@@ -55,6 +61,12 @@ class HeldError(ControlPlaneError):
 
 class UnavailableError(ControlPlaneError):
     """Raised when an outside system (catalog, warehouse, store, network) does not answer."""
+
+    exit_code: ClassVar[int] = 5
+
+
+class MessageRefusedError(ControlPlaneError):
+    """Raised when a receiver answers and does not take one message; others may fare better."""
 
     exit_code: ClassVar[int] = 5
 

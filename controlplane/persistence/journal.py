@@ -18,6 +18,7 @@ from controlplane.kernel.errors import LostRaceError, UnableToEvaluateError
 from controlplane.kernel.identity import DatasetId, RunId, SnapshotId
 from controlplane.kernel.ports import Clock
 from controlplane.persistence.database import Database, insert_many, known_dataset, own_dataset
+from controlplane.persistence.dataset_states import note_recovery
 from controlplane.persistence.tables import OPEN_STATES, run_inputs, runs
 
 _ATTEMPTS = 3
@@ -118,6 +119,8 @@ class StoredJournal:
             row = connection.execute(change.values(values).returning(runs)).first()
             if row is None:
                 raise _cannot_go_on(connection, run)
+            if state is RunState.NOTHING_NEW:
+                note_recovery(connection, row.dataset_id, run_of(row, run.plan))
         return run_of(row, run.plan)
 
     def consumed_files(self, dataset: DatasetId, topic: str) -> Collection[tuple[str, str]]:
@@ -174,7 +177,6 @@ def stored_run(connection: Connection, run_id: RunId) -> Run | None:
 
 def run_of(row: Row[Any], plan: RunPlan | None = None) -> Run:
     """Return the run of a row of ``runs``; ``plan`` saves reading it where it is known."""
-    balance = None if row.offered is None else Balance(*(getattr(row, name) for name in _BALANCE))
     return Run(
         run_id=RunId(UUID(row.run_id)),
         plan=plan or plan_of(row.plan),
@@ -182,9 +184,14 @@ def run_of(row: Row[Any], plan: RunPlan | None = None) -> Run:
         clock=row.clock,
         pipeline=row.pipeline,
         snapshot_id=row.snapshot_id,
-        balance=balance,
+        balance=balance_of(row),
         reason=row.reason,
     )
+
+
+def balance_of(row: Row[Any]) -> Balance | None:
+    """Return the balance of a row of ``runs``, None before there was one."""
+    return None if row.offered is None else Balance(*(getattr(row, name) for name in _BALANCE))
 
 
 def balance_values(balance: Balance | None) -> dict[str, int]:
@@ -204,6 +211,10 @@ def plan_text(plan: RunPlan) -> str:
         "key_epoch": plan.key_epoch,
         "reentering": list(plan.reentering),
     }
+    if plan.backfill is not None:
+        document["backfill"] = [moment.isoformat() for moment in plan.backfill]
+    if plan.watermark is not None:
+        document["watermark"] = plan.watermark.isoformat()
     return json.dumps(document, separators=(",", ":"))
 
 
@@ -214,7 +225,13 @@ def plan_of(text: str) -> RunPlan:
         InputPin(InputRole(role), name, after, upto, sha256) for role, name, after, upto, sha256 in document.pop("inputs")
     )
     dataset, reentering = DatasetId(*document.pop("dataset")), tuple(document.pop("reentering"))
-    return RunPlan(dataset=dataset, inputs=tuple(inputs), reentering=reentering, **document)
+    span = document.pop("backfill", None)
+    backfill = (datetime.fromisoformat(span[0]), datetime.fromisoformat(span[1])) if span else None
+    stated = document.pop("watermark", None)
+    watermark = datetime.fromisoformat(stated) if stated else None
+    return RunPlan(
+        dataset=dataset, inputs=tuple(inputs), reentering=reentering, backfill=backfill, watermark=watermark, **document
+    )
 
 
 def _input_row(plan: RunPlan, number: int, ordinal: int, pin: InputPin) -> dict[str, object]:

@@ -71,15 +71,15 @@ class KeptFiles:
             raise StoreUnavailableError(message) from error
         return file_id
 
-    def read(self, path: str) -> pa.Table:
-        """Return a file's content.
+    def read(self, path: str, columns: Sequence[str] = ("masked", "sealed")) -> pa.Table:
+        """Return a file's content, of the columns that are wanted.
 
         Raises:
             StoreUnavailableError: it is not there or cannot be read.
         """
         full = f"{self._path}/{path}"
         try:
-            return parquet.read_table(full, filesystem=self._filesystem, columns=["masked", "sealed"])
+            return parquet.read_table(full, filesystem=self._filesystem, columns=list(columns))
         except (OSError, pa.ArrowInvalid) as error:
             message = f"the file {full} with kept rows cannot be read ({_said(error)}); restore it from a backup of state"
             raise StoreUnavailableError(message) from error

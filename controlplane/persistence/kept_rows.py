@@ -269,6 +269,24 @@ def forget_kept_rows(connection: Connection, run_id: RunId) -> None:
     connection.execute(delete(kept_rows).where(kept_rows.c.run_id == str(run_id), kept_rows.c.status == STAGED))
 
 
+def discard_kept_rows(connection: Connection, number: int, row_ids: Collection[str]) -> int:
+    """Close quarantined rows for good, all of them or none; return how many of them are in quarantine."""
+    mine = (
+        kept_rows.c.dataset_id == number,
+        kept_rows.c.kind == KeptKind.QUARANTINED.value,
+        kept_rows.c.status.in_(LIVE),
+    )
+    pieces = list(chunks(sorted(set(row_ids))))
+    found: set[str] = set()
+    for ids in pieces:
+        found |= set(connection.execute(select(kept_rows.c.row_id).where(*mine, kept_rows.c.row_id.in_(ids))).scalars())
+    if len(found) == len(set(row_ids)):
+        for ids in pieces:
+            gone = update(kept_rows).where(*mine, kept_rows.c.row_id.in_(ids))
+            connection.execute(gone.values(status=KeptStatus.DISCARDED.value))
+    return len(found)
+
+
 def publish_kept_rows(connection: Connection, number: int, run: Run, superseded: Sequence[str]) -> None:
     """Close the rows that entered again, open what the run staged, close what newer rows replace; repeating changes nothing."""
     others = kept_rows.c.run_id != str(run.run_id)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, replace
 from datetime import datetime, tzinfo
 from decimal import Decimal
 from hashlib import sha256
@@ -20,13 +20,15 @@ from controlplane.kernel.identity import DatasetId, RunId, SnapshotId
 from controlplane.kernel.ports import Clock
 from controlplane.persistence.audit_log import note
 from controlplane.persistence.database import Database, insert_many, known_dataset, own_dataset
+from controlplane.persistence.dataset_states import note_state
 from controlplane.persistence.dead_letters import forget_dead_letters, publish_dead_letters
+from controlplane.persistence.facts import note_fact
 from controlplane.persistence.journal import balance_values, stored_run, unknown_run
 from controlplane.persistence.kept_files import KeptFiles, json_text
-from controlplane.persistence.kept_rows import forget_kept_rows, publish_kept_rows
+from controlplane.persistence.kept_rows import discard_kept_rows, forget_kept_rows, publish_kept_rows
 from controlplane.persistence.outbox import queue
-from controlplane.persistence.tables import measurements, runs
-from controlplane.usecases.ports import RunRecord, StoredResult
+from controlplane.persistence.tables import audit_log, measurements, runs
+from controlplane.usecases.ports import AuditEntry, RunRecord, StoredResult
 from controlplane.usecases.report import stored
 
 
@@ -55,6 +57,9 @@ class StoredRecords:
             self._end(connection, ended, entry)
             if entry.results is not None:
                 self._measured(connection, number, ended, entry.results)
+            note_state(connection, number, ended, entry)
+            if entry.fact is not None:
+                note_fact(connection, number, entry.fact)
             if state is RunState.PUBLISHED:
                 publish_kept_rows(connection, number, ended, entry.superseded_rows)
                 publish_dead_letters(connection, number, ended)
@@ -92,7 +97,7 @@ class StoredRecords:
         """Return a run's results in the order they were recorded."""
         query = select(measurements).where(measurements.c.run_id == str(run_id)).order_by(measurements.c.ordinal)
         with self._database.reading() as connection:
-            return [_result(row) for row in connection.execute(query)]
+            return [result_of(row) for row in connection.execute(query)]
 
     def observed(self, dataset: DatasetId, snapshot_id: SnapshotId, results: Sequence[CheckResult], at: datetime) -> None:
         """Store results of checks on published data (no run); the same checks at the same moment replace each other."""
@@ -111,6 +116,14 @@ class StoredRecords:
             )
             connection.execute(delete(measurements).where(same))
             insert_many(connection, measurements, rows)
+
+    def discard(self, dataset: DatasetId, row_ids: Collection[str], entry: AuditEntry) -> int:
+        """Close quarantined rows for good and write the audit entry, in one transaction; see the port."""
+        with self._database.writing() as connection:
+            found = discard_kept_rows(connection, own_dataset(connection, dataset), row_ids)
+            if found == len(set(row_ids)):
+                connection.execute(audit_log.insert().values(asdict(entry)))
+        return found
 
     def daily_rows(self, dataset: DatasetId, until: datetime, zone: tzinfo) -> Mapping[str, int]:
         """Return rows published per local day (ISO date), each day only up to the time of day of ``until``.
@@ -150,7 +163,8 @@ def _measurement_row(result: CheckResult, ordinal: int, common: Mapping[str, obj
     return {**row, "check_sha256": sha256(definition.encode()).hexdigest()}
 
 
-def _result(row: Row[Any]) -> StoredResult:
+def result_of(row: Row[Any]) -> StoredResult:
+    """Return the result of a row of ``measurements``."""
     return StoredResult(
         check_id=row.check_id,
         kind=row.kind,

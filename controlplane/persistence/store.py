@@ -12,6 +12,7 @@ from sqlalchemy import select
 from controlplane.kernel.clock import SystemClock
 from controlplane.kernel.ports import Clock
 from controlplane.persistence.audit_log import StoredAuditLog
+from controlplane.persistence.credentials import StoredCredentials
 from controlplane.persistence.database import Database
 from controlplane.persistence.dead_letters import DeadLetterIndex
 from controlplane.persistence.holders import this_process
@@ -21,7 +22,12 @@ from controlplane.persistence.kept_rows import StoredKeptRows
 from controlplane.persistence.leases import StoredLeases
 from controlplane.persistence.outbox import StoredOutbox
 from controlplane.persistence.records import StoredRecords
+from controlplane.persistence.retention import StorePruner
+from controlplane.persistence.service_levels import StoredServiceLevels
+from controlplane.persistence.slots import StoredSlots
 from controlplane.persistence.tables import metadata
+from controlplane.persistence.views import StoredViews
+from controlplane.persistence.vitals import StoredVitals
 
 
 class Store:
@@ -29,7 +35,7 @@ class Store:
 
     Attributes:
         journal, leases, kept_rows, dead_letters: ports of the gate.
-        records, outbox, audit_log: ports of the use cases.
+        records, outbox, audit_log, slots, vitals, pruner, credentials: ports of the use cases.
     """
 
     def __init__(
@@ -57,14 +63,26 @@ class Store:
         """
         clock = wall or SystemClock()
         self._database = Database(url, busy_timeout=busy_timeout)
-        files = KeptFiles(self._database, state_fs, state_path, clock)
+        files = self._files = KeptFiles(self._database, state_fs, state_path, clock)
         self.journal = StoredJournal(self._database, clock)
         self.leases = StoredLeases(self._database, clock, holder or this_process())
+        self.slots = StoredSlots(self._database, clock, holder or this_process())
         self.kept_rows = StoredKeptRows(self._database, files, clock)
         self.dead_letters = DeadLetterIndex(self._database, files)
         self.records = StoredRecords(self._database, files, clock)
         self.outbox = StoredOutbox(self._database, clock)
         self.audit_log = StoredAuditLog(self._database)
+        self.vitals = StoredVitals(self._database)
+        self.pruner = StorePruner(self._database)
+        self.credentials = StoredCredentials(self._database)
+
+    def views_of(self, namespace: str) -> StoredViews:
+        """Return what pages read about the datasets of a namespace."""
+        return StoredViews(self._database, self._files, namespace)
+
+    def service_levels_of(self, namespace: str) -> StoredServiceLevels:
+        """Return the facts of the datasets of a namespace, and where every promise stands."""
+        return StoredServiceLevels(self._database, namespace)
 
     @property
     def where(self) -> str:

@@ -119,6 +119,9 @@ _OPEN = text(f"state IN ({', '.join(repr(state) for state in OPEN_STATES)})")
 Index("one_open_run", runs.c.dataset_id, unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN)
 Index("runs_of_dataset", runs.c.dataset_id, runs.c.state, runs.c.clock)
 Index("runs_newest", runs.c.started_wall)
+Index("runs_by_clock", runs.c.clock, runs.c.run_id)
+Index("runs_by_state", runs.c.state, runs.c.clock, runs.c.run_id)
+Index("runs_of_dataset_by_clock", runs.c.dataset_id, runs.c.clock, runs.c.run_id)
 
 run_inputs = Table(
     "run_inputs",
@@ -240,6 +243,7 @@ outbox = Table(
 )
 _WAITING = text("sent_wall IS NULL")
 Index("outbox_waiting", outbox.c.due_wall, sqlite_where=_WAITING, postgresql_where=_WAITING)
+Index("outbox_sent", outbox.c.sent_wall)
 
 audit_log = Table(
     "audit_log",
@@ -306,9 +310,6 @@ dataset_states = Table(
     Column("published_rows", BigInteger),
     Column("judged_run_id", String(36)),
     *(Column(name, Integer, nullable=False) for name in ("passed", "failed", "errored", "no_evidence")),
-    Column("held_run_id", String(36)),
-    Column("held_at", Instant),
-    Column("held_rows", BigInteger),
 )
 
 alerts = Table(
@@ -339,6 +340,8 @@ Index("one_open_alert", alerts.c.fingerprint, unique=True, sqlite_where=_ALIVE, 
 Index("alerts_open", alerts.c.state, alerts.c.priority, alerts.c.started_at)
 Index("alerts_of_dataset", alerts.c.dataset, alerts.c.started_at)
 Index("alerts_newest", alerts.c.started_at)
+Index("alerts_of_fingerprint", alerts.c.fingerprint, alerts.c.started_at)
+Index("alerts_open_of_dataset", alerts.c.dataset, sqlite_where=_ALIVE, postgresql_where=_ALIVE)
 
 alert_marks = Table(
     "alert_marks",
@@ -365,11 +368,12 @@ notifications = Table(
     Column("receiver", PlainText, primary_key=True),
     Column("group_key", String(64), primary_key=True),
     Column("labels", Text, nullable=False),
-    Column("pending_since", Instant),
+    Column("due_at", Instant),
     Column("notified_at", Instant),
-    Column("digest", String(64)),
     Column("sequence", Integer, nullable=False),
+    Column("told", Text, nullable=False),
 )
+Index("notifications_due", notifications.c.due_at)
 
 inbox = Table(
     "inbox",
@@ -397,7 +401,8 @@ slots = Table(
     Column("ended_wall", Instant),
     Column("error", PlainText),
 )
-Index("slots_of_job", slots.c.job, slots.c.started_wall)
+_RUNNING = text("state = 'running'")
+Index("slots_running", slots.c.job, sqlite_where=_RUNNING, postgresql_where=_RUNNING)
 
 credentials = Table(
     "credentials",
@@ -405,7 +410,6 @@ credentials = Table(
     Column("secret_sha256", String(64), primary_key=True),
     Column("kind", String(10), nullable=False),
     Column("subject", PlainText, nullable=False),
-    Column("csrf", String(64)),
     Column("created_wall", Instant, nullable=False),
     Column("seen_wall", Instant, nullable=False),
     Column("expires_wall", Instant, nullable=False),

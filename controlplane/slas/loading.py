@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from fnmatch import fnmatchcase
 from hashlib import sha256
 from pathlib import Path
@@ -13,8 +13,10 @@ from controlplane.kernel.documents import Document, parse_document, read_documen
 from controlplane.kernel.package_schemas import package_schema
 from controlplane.kernel.problems import DocumentInvalidError, kind_of, shown, unknown
 from controlplane.kernel.reading import Issues, Section, duplicates, known_zone
+from controlplane.slas.burning import greatest_burn, least_target, unreachable
 from controlplane.slas.errors import PromisesInvalidError
 from controlplane.slas.model import Basis, Indicator, Maintenance, Objective, Promise, ServiceLevels
+from controlplane.slas.wording import span_text
 
 SCHEMA = "slas.schema.json"
 _VERSION = 1
@@ -28,6 +30,7 @@ _NEEDS = {
 }
 _MAY = {Indicator.FRESHNESS: ("slice",)}
 _SLICE = timedelta(minutes=1)
+_TENTH = Decimal("0.1")
 
 Guarantees = Mapping[str, timedelta | None]
 """Dataset to the latency its contract guarantees; None where the contract says nothing about it."""
@@ -169,6 +172,8 @@ def _objective(section: Section) -> Iterator[Objective]:
         _complete(section, Indicator(word))
     if word is None or identifier is None or target is None or window is None:
         return
+    if word != Indicator.QUERY_TIME and 0 < target < _PERCENT and window:
+        _reachable(section, target, window, slices or (_SLICE if word == Indicator.FRESHNESS else None))
     yield Objective(
         id=identifier,
         indicator=Indicator(word),
@@ -181,6 +186,19 @@ def _objective(section: Section) -> Iterator[Objective]:
         basis=Basis(basis) if basis else None,
         percentile=percentile,
     )
+
+
+def _reachable(section: Section, target: Decimal, window: timedelta, slices: timedelta | None) -> None:
+    """Refuse a target so low that its budget cannot burn fast enough for anybody to be told."""
+    found = unreachable(target, window, slices)
+    if found is not None:
+        least = least_target(found.threshold).quantize(_TENTH, ROUND_CEILING)
+        message = (
+            f"at {target} % the budget cannot be spent more than {greatest_burn(target):.1f} times as fast as it lasts, and "
+            f"somebody is told from {found.threshold:.1f} times on ({span_text(found.long)} of {span_text(window)}), so never; "
+            f"promise more than {least} %, or choose a shorter window"
+        )
+        section.problem("target", message)
 
 
 def _complete(section: Section, indicator: Indicator) -> None:

@@ -89,7 +89,11 @@ class Maintenance:
 
     def covers(self, dataset: str, at: datetime) -> bool:
         """Return whether a dataset is in maintenance at an instant."""
-        return self.starts <= at < self.ends and any(fnmatchcase(dataset, pattern) for pattern in self.datasets)
+        return self.starts <= at < self.ends and self.concerns(dataset)
+
+    def concerns(self, dataset: str) -> bool:
+        """Return whether a dataset is one of those it is about."""
+        return any(fnmatchcase(dataset, pattern) for pattern in self.datasets)
 
 
 @dataclass(frozen=True)

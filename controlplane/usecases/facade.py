@@ -10,18 +10,21 @@ from uuid import UUID
 from controlplane.gate.model import Run
 from controlplane.kernel.errors import ConfigurationError
 from controlplane.kernel.identity import RunId, SnapshotId
-from controlplane.usecases import holds, overview, quarantine
+from controlplane.usecases import health, holds, overview, quarantine
+from controlplane.usecases.browsing import Browsing
 from controlplane.usecases.check_dataset import check_dataset
 from controlplane.usecases.govern_batch import BatchRun
 from controlplane.usecases.govern_run import govern_pipeline
+from controlplane.usecases.health import Health
 from controlplane.usecases.model import Ports
 from controlplane.usecases.overview import DatasetSummary
+from controlplane.usecases.promising import Promising
 from controlplane.usecases.quarantine import Aside
 from controlplane.usecases.report import CheckReport, RunReport, run_report
 from pii_policies.proving import Proof
 
 
-class Plane:
+class Plane(Browsing, Promising):
     """A project's control plane. Open one with ``controlplane.open(folder)``; close it, or use it in a ``with`` block.
 
     Attributes:
@@ -87,6 +90,10 @@ class Plane:
         """Return every dataset of the project with what readers see of it."""
         return overview.datasets(self.ports)
 
+    def health(self) -> Health:
+        """Return how the plane itself is: does anybody watch, does anything wait. Never raises."""
+        return health.health(self.ports)
+
     def prove_masking(self, canaries: Sequence[str]) -> Proof:
         """Decode everything written above bronze (tables, manifests, store, kept rows, logs, events) and look for clear values.
 
@@ -108,18 +115,26 @@ class Plane:
         """Return held batches, newest first."""
         return holds.held_runs(self.ports, dataset)
 
-    def release(self, run_id: str, reason: str) -> RunReport:
+    def release(self, run_id: str, reason: str, *, by: str | None = None) -> RunReport:
         """Publish a held batch under a reason. Raises ``ConfigurationError`` when it cannot be released."""
-        run = holds.release(self.ports, parse_run_id(run_id), reason)
+        run = holds.release(self.ports, parse_run_id(run_id), reason, by=by)
         return run_report(self.ports, run.run_id)
 
     def quarantined(self, dataset: str | None = None, *, waiting: bool = False, limit: int = 100) -> Sequence[Aside]:
         """Return rows set aside (or waiting for their parent), oldest first."""
         return quarantine.list_aside(self.ports, dataset, waiting=waiting, limit=limit)
 
-    def retry(self, dataset: str, row_ids: Sequence[str] | None = None, reason: str = "") -> int:
+    def retry(self, dataset: str, row_ids: Sequence[str] | None = None, reason: str = "", *, by: str | None = None) -> int:
         """Let quarantined rows enter the dataset's next run again; return how many."""
-        return quarantine.retry(self.ports, dataset, row_ids, reason)
+        return quarantine.retry(self.ports, dataset, row_ids, reason, by=by)
+
+    def discard(self, dataset: str, row_ids: Sequence[str], reason: str, *, by: str | None = None) -> int:
+        """Give quarantined rows up for good under a reason, all or none; return how many.
+
+        Raises:
+            ConfigurationError: no reason is given, or a row is not in quarantine.
+        """
+        return quarantine.discard(self.ports, dataset, row_ids, reason, by=by)
 
 
 def parse_run_id(text: str) -> RunId:

@@ -19,8 +19,11 @@ from controlplane.gate.deciding import decide
 from controlplane.gate.model import Balance, DeadLetter, Decision, KeptKind, Run, RunState
 from controlplane.gate.properties import write_properties, wrote
 from controlplane.kernel.errors import ControlPlaneError, LeaseTakenError, LostRaceError, UnavailableError
+from controlplane.kernel.logs import bound, event
 from controlplane.kernel.ports import SqlSession
 from controlplane.usecases.auditing import audit, gather_facts, verdicts
+from controlplane.usecases.backfilling import Span, check_backfill
+from controlplane.usecases.facts import fact_of, note_watermark, wrong_rows
 from controlplane.usecases.holding import replace_held
 from controlplane.usecases.housekeeping import keep_house
 from controlplane.usecases.ingesting import dead_letter
@@ -58,10 +61,14 @@ class Task:
     pipeline: Pipeline | None = None
 
 
-def govern_pipeline(ports: Ports, pipeline: Pipeline) -> Run:
+def govern_pipeline(ports: Ports, pipeline: Pipeline, backfill: Span | None = None) -> Run:
     """Carry a pipeline's next batch all the way; return the run as it ended (``published``, ``held``, ``nothing_new`` ...).
 
+    Args:
+        backfill: [from, to) of event time to read once more, beside what is new.
+
     Raises:
+        ConfigurationError: the dataset cannot be backfilled.
         LeaseTakenError: another process is writing the dataset.
         ControlPlaneError: what ended the run ``failed``; the run is in the journal with the reason.
     """
@@ -70,7 +77,11 @@ def govern_pipeline(ports: Ports, pipeline: Pipeline) -> Run:
     def offer(planned: Planned, session: SqlSession) -> Offered:
         return transform(ports, governed, pipeline, planned.run, planned.reentering, session)
 
-    return govern(ports, Task(governed, lambda: plan_pipeline(ports, governed, pipeline), offer, pipeline))
+    if backfill is not None:
+        check_backfill(ports, pipeline, backfill)
+    task = Task(governed, lambda: plan_pipeline(ports, governed, pipeline, backfill), offer, pipeline)
+    run = govern(ports, task)
+    return run if run.plan.backfill == backfill else govern(ports, task)  # the first one ended what had been left open
 
 
 def govern(ports: Ports, task: Task) -> Run:
@@ -87,8 +98,9 @@ def govern(ports: Ports, task: Task) -> Run:
             if planned.run.state is RunState.NOTHING_NEW or not planned.run.state.is_open:
                 return planned.run
             try:
-                with _ending_failed(ports, task, planned.run):
+                with bound(run_id=str(planned.run.run_id), dataset=dataset.name), _ending_failed(ports, task, planned.run):
                     run = _carry(ports, task, planned, started, still_ours)
+                    event("run ended", state=run.state.value, seconds=round(time.monotonic() - started, 3))
             except LostRaceError as error:
                 supersede(ports, planned.run, str(error))
                 if attempt == _RESTARTS - 1:
@@ -104,6 +116,7 @@ def _carry(ports: Ports, task: Task, planned: Planned, started: float, still_our
     with ports.runners["duckdb"].session() as session:
         offered = task.offer(planned, session)
         if offered.input_rows == 0 and not planned.reentering and governed.spec.write_mode.mode is not Mode.OVERWRITE:
+            note_watermark(ports, run)
             return ports.journal.advance(run, RunState.NOTHING_NEW)
         ports.outbox.add([lineage_message(ports, governed, task.pipeline, run, EventType.START)])
         screened = screen(ports, governed, run, offered.raw, gather_facts(ports, governed, run.clock), session)
@@ -250,6 +263,8 @@ def _record(  # noqa: PLR0913, PLR0917 (everything a run found is stored in one 
             superseded_rows=written.superseded_rows,
             messages=[event],
             seconds=seconds,
+            rows=ports.reader.snapshot(task.governed.id, written.snapshot_id).row_count if published else None,
+            fact=fact_of(ports, run, decision.state, balance, wrong=wrong_rows(task.governed, results)),
         )
     )
 
@@ -275,10 +290,12 @@ def _ending_failed(ports: Ports, task: Task, run: Run) -> Iterator[None]:
 
 def fail(ports: Ports, governed: Governed, pipeline: Pipeline | None, run: Run, reason: str) -> None:
     """End a run ``failed``; what it staged is forgotten and readers keep the last good snapshot."""
+    event("run failed", run_id=str(run.run_id), dataset=governed.name, error=reason)
     with suppress(ControlPlaneError):
+        fact = fact_of(ports, run, RunState.FAILED)
         events = [
             lineage_message(ports, governed, pipeline, run, EventType.START),
             lineage_message(ports, governed, pipeline, run, EventType.FAIL, error=reason),
         ]
-        ports.records.record(RunRecord(run=run, state=RunState.FAILED, reason=reason, messages=events))
+        ports.records.record(RunRecord(run=run, state=RunState.FAILED, reason=reason, messages=events, fact=fact))
         deliver(ports)

@@ -13,6 +13,7 @@ from controlplane.kernel.identity import RunId, SnapshotId
 from controlplane.kernel.outcome import Outcome
 from controlplane.usecases.auditing import measure
 from controlplane.usecases.compiling.dataset import Governed
+from controlplane.usecases.facts import fact_of, wrong_rows
 from controlplane.usecases.govern_run import LEASE
 from controlplane.usecases.holding import batch_key
 from controlplane.usecases.model import Ports
@@ -27,8 +28,11 @@ def held_runs(ports: Ports, name: str | None = None) -> Sequence[Run]:
     return ports.journal.runs(dataset, state=RunState.HELD)
 
 
-def release(ports: Ports, run_id: RunId, reason: str) -> Run:
+def release(ports: Ports, run_id: RunId, reason: str, *, by: str | None = None) -> Run:
     """Publish exactly the snapshot that was audited and held; rows it set aside stay aside.
+
+    Args:
+        by: who releases it, for the audit log; the plane's own actor when None.
 
     Raises:
         ConfigurationError: no reason is given, the run is not held, or a newer batch has taken its place.
@@ -43,6 +47,7 @@ def release(ports: Ports, run_id: RunId, reason: str) -> Run:
     if not reason.strip():
         message = "a release needs a --reason: it is kept in the audit log with your name"
         raise ConfigurationError(message)
+    actor = by or ports.actor
     governed = ports.platform.governed(run.plan.dataset.name)
     with ports.leases.hold(governed.id, LEASE):
         snapshot = run.snapshot_id
@@ -56,6 +61,7 @@ def release(ports: Ports, run_id: RunId, reason: str) -> Run:
             _nothing_new_fails(ports, governed, run, snapshot)
             ports.writer.publish(governed.id, run_id, snapshot)
         pipeline = ports.platform.making(governed.name)
+        wrong = wrong_rows(governed, ports.records.results(run_id))
         released = ports.records.record(
             RunRecord(
                 run=run,
@@ -63,13 +69,13 @@ def release(ports: Ports, run_id: RunId, reason: str) -> Run:
                 results=None,
                 balance=run.balance,
                 snapshot_id=snapshot,
-                reason=f"released by {ports.actor}: {reason} (was held: {run.reason})",
+                reason=f"released by {actor}: {reason} (was held: {run.reason})",
                 messages=[lineage_message(ports, governed, pipeline, run, EventType.COMPLETE, snapshot_id=snapshot)],
                 audit=[
                     AuditEntry(
                         at_wall=datetime.now(UTC),
                         clock=ports.clock.now(),
-                        actor=ports.actor,
+                        actor=actor,
                         verb="hold.release",
                         subject=str(run_id),
                         reason=reason,
@@ -77,6 +83,8 @@ def release(ports: Ports, run_id: RunId, reason: str) -> Run:
                         after=RunState.PUBLISHED.value,
                     )
                 ],
+                rows=ports.reader.snapshot(governed.id, snapshot).row_count,
+                fact=fact_of(ports, run, RunState.PUBLISHED, run.balance, wrong=wrong),
             )
         )
         deliver(ports)

@@ -35,7 +35,7 @@ def keep_house(ports: Ports, governed: Governed, run: Run) -> None:
         if expired or len(ancestry) % _EVERY == 0:
             ports.keeper.drop_branches(governed.id, keep=[kept.run_id for kept in _living(ports, governed)])
             ports.keeper.delete_unreferenced(governed.id, grace=ports.grace)
-        oldest = run.clock - _bronze_history(ports, governed)
+        oldest = run.clock - kept_for(ports, governed)
         ports.kept_rows.expire(governed.id, oldest)
         ports.dead_letters.expire(governed.id, oldest)
 
@@ -74,8 +74,8 @@ def _oldest_pin(ports: Ports, governed: Governed) -> SnapshotId | None:
     return next((snapshot.snapshot_id for snapshot in reversed(ancestry) if snapshot.snapshot_id in pins), None)
 
 
-def _bronze_history(ports: Ports, governed: Governed) -> timedelta:
-    """Kept rows live as long as the bronze rows they came from."""
+def kept_for(ports: Ports, governed: Governed) -> timedelta:
+    """Return how long rows are kept beside a table: as long as the bronze rows they came from."""
     pipeline = ports.platform.making(governed.name)
     sources = [name for name in (pipeline.inputs if pipeline else ()) if name in ports.platform.datasets]
     return max([governed.spec.history, *(ports.platform.governed(name).spec.history for name in sources)])

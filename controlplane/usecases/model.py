@@ -20,8 +20,17 @@ from controlplane.gate.ports import (
 )
 from controlplane.kernel.errors import DatasetUnknownError
 from controlplane.kernel.ports import Clock, SqlRunner, TableReader
+from controlplane.slas.model import ServiceLevels
+from controlplane.usecases.access_ports import Credentials
+from controlplane.usecases.agenda import Agenda
 from controlplane.usecases.compiling.dataset import Governed
 from controlplane.usecases.ports import AuditLog, Outbox, Records
+from controlplane.usecases.retention_ports import Pruner, Retention
+from controlplane.usecases.schedule_ports import Intervals, Slots
+from controlplane.usecases.sla_ports import ServiceLevelStore
+from controlplane.usecases.views_ports import Views
+from controlplane.usecases.vitals_ports import Vitals
+from controlplane.usecases.wires import Wire
 from lineage.ports import LineageTransport
 from pii_policies.ports import KeyProvider
 from pii_policies.proving import Proof
@@ -37,6 +46,7 @@ class Pipeline:
         engine: ``duckdb`` or ``spark``: who runs the SELECT.
         inputs: dataset name to role (``new``, ``all``, ``reference``); empty for ingestion.
         topic: landing topic; None for a SELECT.
+        wire: how the topic's messages are written.
     """
 
     name: str
@@ -46,11 +56,13 @@ class Pipeline:
     engine: str = "duckdb"
     inputs: Mapping[str, InputRole] = field(default_factory=dict)
     topic: str | None = None
+    wire: Wire = field(default_factory=Wire)
 
     @property
     def sql_sha256(self) -> str:
-        """Digest of the SELECT's text (of the topic's name for ingestion)."""
-        return sha256((self.sql or f"topic:{self.topic}").encode()).hexdigest()
+        """Digest of the SELECT's text (of the topic and its wire for ingestion)."""
+        fields = f" {self.wire.id} {self.wire.event_time}" if self.wire.format == "json" else ""
+        return sha256((self.sql or f"topic:{self.topic}{fields}").encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -59,6 +71,7 @@ class Platform:
 
     datasets: Mapping[str, Governed]
     pipelines: tuple[Pipeline, ...] = ()
+    service_levels: ServiceLevels | None = None
 
     def governed(self, name: str) -> Governed:
         """Return a dataset by name. Raises ``DatasetUnknownError`` naming the known ones."""
@@ -105,6 +118,10 @@ class Ports:
         actor: who acts, for leases and the audit log.
         runners: SQL engines by name; ``duckdb`` is always there and runs the gate's own queries.
         prove: the decoding proof of masking over everything the project has written above bronze.
+        views: what pages read, of the project's namespace.
+        agenda, slots: which scheduled jobs are due, and who works on them; intervals: how often the plane's own are due.
+        pruner, retention: what forgets, and after how long.
+        service_levels: facts, and where every promise stands.
         drift: how far ahead of the plane's clock a source's time may be before it counts as a future timestamp, in seconds.
         grace: how long a file that nothing refers to is left alone (it may belong to a write under way), in wall time.
     """
@@ -130,6 +147,15 @@ class Ports:
     tokens: KeyProvider
     seal: KeyProvider
     prove: Callable[[Sequence[str]], Proof]
+    views: Views
+    agenda: Agenda
+    slots: Slots
+    vitals: Vitals
+    pruner: Pruner
+    credentials: Credentials
+    service_levels: ServiceLevelStore
     transports: Sequence[LineageTransport] = ()
     drift: int = 300
     grace: timedelta = timedelta(hours=24)
+    intervals: Intervals = field(default_factory=Intervals)
+    retention: Retention = field(default_factory=Retention)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from checks.model import CheckKind
@@ -13,7 +13,9 @@ from controlplane.gate.model import InputPin, InputRole, KeptKind, KeptRow, Kept
 from controlplane.gate.properties import Consumed
 from controlplane.kernel.identity import DatasetId, SnapshotId
 from controlplane.kernel.table import Snapshot
+from controlplane.usecases.backfilling import Span
 from controlplane.usecases.compiling.dataset import Governed
+from controlplane.usecases.facts import fact_of, known_until, note_watermark
 from controlplane.usecases.model import Pipeline, Ports
 from controlplane.usecases.ports import RunRecord
 
@@ -33,8 +35,11 @@ class Planned:
     reentering: tuple[KeptRow, ...] = ()
 
 
-def plan_pipeline(ports: Ports, governed: Governed, pipeline: Pipeline) -> Planned:
+def plan_pipeline(ports: Ports, governed: Governed, pipeline: Pipeline, backfill: Span | None = None) -> Planned:
     """Return the run that brings a dataset up to date with its inputs, resumed or new, or one that ended ``nothing_new``.
+
+    Args:
+        backfill: event time to read once more, whatever is new; an open run goes on as it was planned.
 
     Raises:
         ConfigurationError: the table cannot be brought to the contract, or an input is unknown.
@@ -47,12 +52,16 @@ def plan_pipeline(ports: Ports, governed: Governed, pipeline: Pipeline) -> Plann
         again = tuple(row for row in reentering if row.row_id in resumed.run.plan.reentering)
         return Planned(resumed.run, resumed.published, again)
     before = properties.consumed(ancestry)
+    watermark = known_until(ports, pipeline)
     inputs = _landing_pins(ports, governed, pipeline) if pipeline.topic else _snapshot_pins(ports, governed, pipeline, before)
     due = _due(ports, governed, inputs, before, pipeline, reentering)
     plan = _plan(ports, governed, ancestry[0], inputs, pipeline.sql_sha256, reentering if due else ())
+    plan = replace(plan, backfill=backfill, watermark=watermark)
     run = ports.journal.plan(plan, clock=ports.clock.now(), pipeline=pipeline.name)
-    if run.state is RunState.PLANNED and not _has_work(governed, inputs, before, plan, due=due):
+    if run.state is RunState.PLANNED and not backfill and not _has_work(governed, inputs, before, plan, due=due):
         run = ports.journal.advance(run, RunState.NOTHING_NEW)
+    if run.state is RunState.NOTHING_NEW:
+        note_watermark(ports, replace(run, plan=plan))
     return Planned(run, reentering=tuple(reentering) if due else ())
 
 
@@ -110,7 +119,14 @@ def _settle(ports: Ports, run: Run, written: Snapshot) -> None:
     """Record a run that published and died, and whose rows nobody can offer again as they were; what it staged counts."""
     reason = "published, but stopped before its checks were recorded"
     entry = RunRecord(
-        run=run, state=RunState.PUBLISHED, results=None, balance=run.balance, snapshot_id=written.snapshot_id, reason=reason
+        run=run,
+        state=RunState.PUBLISHED,
+        results=None,
+        balance=run.balance,
+        snapshot_id=written.snapshot_id,
+        reason=reason,
+        rows=ports.reader.snapshot(run.plan.dataset, written.snapshot_id).row_count,
+        fact=fact_of(ports, run, RunState.PUBLISHED, run.balance),
     )
     ports.records.record(entry)
 

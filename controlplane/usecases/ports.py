@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from decimal import Decimal
@@ -11,6 +11,7 @@ from typing import Protocol
 from checks.model import CheckResult
 from controlplane.gate.model import Balance, Run, RunState
 from controlplane.kernel.identity import DatasetId, RunId, SnapshotId
+from controlplane.slas.status import Fact
 
 
 @dataclass(frozen=True)
@@ -18,13 +19,31 @@ class OutboxMessage:
     """Something to deliver to the outside, at least once, with the same ``message_id`` each time.
 
     Attributes:
-        kind: who delivers it, e.g. ``lineage``.
+        kind: who delivers it, e.g. ``lineage``, or ``notify:on_call`` for the receiver ``on_call``.
         payload: plain data (JSON).
     """
 
     message_id: str
     kind: str
     payload: Mapping[str, object]
+    attempts: int = 0
+    last_error: str | None = None
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Undelivered messages of one kind.
+
+    Attributes:
+        lane: their kind, e.g. ``lineage`` or ``notify:on_call``.
+        oldest_wall: when the oldest was queued; due_wall: when the first of them is tried next.
+        attempts: failed ones of the oldest that failed; last_error: its reason. 0 and None where none has failed.
+    """
+
+    lane: str
+    count: int
+    oldest_wall: datetime
+    due_wall: datetime
     attempts: int = 0
     last_error: str | None = None
 
@@ -78,6 +97,8 @@ class RunRecord:
         state: the final state (``published``, ``held``, ``failed``, ``nothing_new`` ...).
         results: None keeps what an earlier record of the run stored (a release judges nothing anew).
         superseded_rows: ids of open kept rows that a newer passing row of their key replaces.
+        rows: of the snapshot that readers see from now on; None when not known or nothing was published.
+        fact: what service levels are judged by; None where the run's end says nothing about them.
         rows_before / bytes_read / bytes_written / seconds: costs of the run; None when not known.
     """
 
@@ -94,6 +115,8 @@ class RunRecord:
     bytes_written: int | None = None
     seconds: float | None = None
     details: Mapping[str, str] = field(default_factory=dict)
+    rows: int | None = None
+    fact: Fact | None = None
 
 
 class Records(Protocol):
@@ -117,6 +140,14 @@ class Records(Protocol):
         """Store results of checks on published data (no run)."""
         ...
 
+    def discard(self, dataset: DatasetId, row_ids: Collection[str], entry: AuditEntry) -> int:
+        """Close quarantined rows for good and write the audit entry, in one transaction: all of the rows or none.
+
+        Returns:
+            How many of the named rows are in quarantine; when that is not all of them, nothing was changed.
+        """
+        ...
+
     def daily_rows(self, dataset: DatasetId, until: datetime, zone: tzinfo) -> Mapping[str, int]:
         """Return rows published per local day (ISO date), each day only up to the time of day of ``until``."""
         ...
@@ -129,8 +160,20 @@ class Outbox(Protocol):
         """Queue messages; one that is already known is left as it is."""
         ...
 
-    def due(self, at_wall: datetime, limit: int = 100) -> Sequence[OutboxMessage]:
-        """Return undelivered messages whose time has come, oldest first."""
+    def due(self, at_wall: datetime, limit: int = 100, *, kind: str | None = None) -> Sequence[OutboxMessage]:
+        """Return undelivered messages whose time has come, oldest first; of one kind, or of all."""
+        ...
+
+    def lanes(self, at_wall: datetime) -> Sequence[str]:
+        """Return the kinds of undelivered messages whose time has come, sorted."""
+        ...
+
+    def rest(self, kind: str, until_wall: datetime) -> None:
+        """Let no message of a kind be due before a time; what fails for all of them is not tried with each."""
+        ...
+
+    def waiting(self) -> Sequence[Waiting]:
+        """Return how many undelivered messages of each kind there are, and why, by kind."""
         ...
 
     def delivered(self, message_id: str, at_wall: datetime) -> None:

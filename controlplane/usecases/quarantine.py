@@ -50,10 +50,13 @@ def show_aside(ports: Ports, row_id: str) -> Sequence[Aside]:
     return found
 
 
-def retry(ports: Ports, dataset: str, row_ids: Sequence[str] | None, reason: str) -> int:
+def retry(ports: Ports, dataset: str, row_ids: Sequence[str] | None, reason: str, *, by: str | None = None) -> int:
     """Let quarantined rows (None: all of the dataset) enter the dataset's next run again; return how many.
 
     They meet every check again, and what still fails goes back without counting towards any allowance.
+
+    Args:
+        by: who asks for it, for the audit log; the plane's own actor when None.
 
     Raises:
         ConfigurationError: a row is not in quarantine.
@@ -66,15 +69,45 @@ def retry(ports: Ports, dataset: str, row_ids: Sequence[str] | None, reason: str
             "`controlplane quarantine list` shows what is"
         )
         raise ConfigurationError(message)
-    ports.audit_log.append(
-        AuditEntry(
-            at_wall=datetime.now(UTC),
-            clock=ports.clock.now(),
-            actor=ports.actor,
-            verb="quarantine.retry",
-            subject=dataset,
-            reason=reason or "retry",
-            after=f"{marked} rows",
-        )
-    )
+    ports.audit_log.append(_entry(ports, "quarantine.retry", dataset, reason or "retry", f"{marked} rows", by))
     return marked
+
+
+def discard(ports: Ports, dataset: str, row_ids: Sequence[str], reason: str, *, by: str | None = None) -> int:
+    """Give quarantined rows up for good; return how many. They never enter a run again and no table will hold them.
+
+    Args:
+        by: who decides it, for the audit log; the plane's own actor when None.
+
+    Raises:
+        ConfigurationError: no reason or no row is given, or a row is not in quarantine; then none is discarded.
+    """
+    governed = ports.platform.governed(dataset)
+    if not reason.strip():
+        message = "discarding rows needs a --reason: it is kept in the audit log with your name"
+        raise ConfigurationError(message)
+    wanted = sorted(set(row_ids))
+    if not wanted:
+        message = f"no row of {dataset} was named to be discarded; `controlplane quarantine list {dataset}` shows what is there"
+        raise ConfigurationError(message)
+    entry = _entry(ports, "quarantine.discard", dataset, reason, f"{len(wanted)} rows: {', '.join(wanted)}", by)
+    found = ports.records.discard(governed.id, wanted, entry)
+    if found < len(wanted):
+        message = (
+            f"{len(wanted) - found} of {len(wanted)} rows are not in quarantine of {dataset}, so none was discarded; "
+            "`controlplane quarantine list` shows what is"
+        )
+        raise ConfigurationError(message)
+    return found
+
+
+def _entry(ports: Ports, verb: str, dataset: str, reason: str, after: str, by: str | None) -> AuditEntry:
+    return AuditEntry(
+        at_wall=datetime.now(UTC),
+        clock=ports.clock.now(),
+        actor=by or ports.actor,
+        verb=verb,
+        subject=dataset,
+        reason=reason,
+        after=after,
+    )

@@ -12,16 +12,18 @@ from hashlib import sha256
 import pyarrow as pa
 
 from checks.judging import judge
+from checks.measuring import read_drift
 from checks.model import Check, CheckKind, CheckResult, Facts, Measurement
 from checks.planning import failing_predicate
+from checks.sql.drifting import names_query
+from controlplane.contracts.model import Mode
 from controlplane.gate import casting, screening
 from controlplane.gate.casting import Cast
 from controlplane.gate.model import KeptKind, KeptRow, Run
-from controlplane.gate.screening import DELETED, FATE, ROW, SINCE, Count, Rule
+from controlplane.gate.screening import DELETED, FATE, REENTERED, ROW, SINCE, Count, Rule
 from controlplane.kernel.errors import ConfigurationError, QueryFailedError
 from controlplane.kernel.outcome import Evidence, Outcome, Stage
 from controlplane.kernel.ports import SqlSession
-from controlplane.kernel.sql import columns as named
 from controlplane.kernel.sql import identifier
 from controlplane.usecases.compiling.checks import CLEAR
 from controlplane.usecases.compiling.dataset import Governed
@@ -32,7 +34,7 @@ from pii_policies.masking import mask_query
 from pii_policies.model import Technique
 from pii_policies.sealing import seal
 
-BATCH, MASKED = "batch", "masked"
+BATCH, FLAGGED, MASKED = "batch", "flagged", "masked"
 
 
 @dataclass(frozen=True)
@@ -66,28 +68,57 @@ def screen(ports: Ports, governed: Governed, run: Run, raw: pa.Table, facts: Fac
     typed = screening.typed_query(RAW, casts, extras, governed.spec.write_mode.delete_when)
     checks = [check for check in governed.checks if check.row_scope]
     rules, broken = _rules(ports, governed, run, checks, casts, session)
+    columns = [*governed.clear_columns.items(), *((name, "string") for name in extras), (ROW, "long"), (DELETED, "boolean")]
+    wanted = [*(name for name, _ in columns), SINCE, REENTERED]
     try:
-        flagged, counted = _counted(governed, run, typed, rules, session)
+        flagged = session.query(_flagging(governed, run, typed, wanted, rules))
     except QueryFailedError:  # one rule's SQL cannot be bound to the batch or fails on some row: it costs only itself
         rules, broken = _working(rules, broken, typed, session)
-        flagged, counted = _counted(governed, run, typed, rules, session)
-    totals, counts = screening.read_counts(counted, rules, sets_aside=governed.sets_aside)
-    columns = [*governed.clear_columns.items(), *((name, "string") for name in extras), (ROW, "long"), (DELETED, "boolean")]
+        flagged = session.query(_flagging(governed, run, typed, wanted, rules))
+    totals, counts = screening.count_flags(flagged, rules, sets_aside=governed.sets_aside)
+    if totals[screening.QUARANTINED]:
+        counts = _without_corrected(governed, flagged, rules, counts, session)
     leaving = totals[screening.QUARANTINED] + totals[screening.WAITING]
     if leaving:
-        flags = ((screening.flag(index), "boolean") for index in range(len(rules)))
-        columns += [(SINCE, "timestamptz"), (FATE, "string"), *flags]
-    batch = session.query(f"SELECT {named(name for name, _ in columns)} FROM ({flagged if leaving else typed})")
+        flags = (name for name in flagged.schema.names if screening.is_flag(name))
+        columns += [(SINCE, "timestamptz"), (FATE, "string"), *((name, "boolean") for name in flags)]
+    batch = flagged.select([name for name, _ in columns])
     session.register(BATCH, batch)
     masked = _masked(ports, governed, columns, batch, session)
-    session.register(MASKED, masked)
+    if leaving:
+        session.register(MASKED, masked)
     kept, leavers = _kept_rows(ports, governed, run, rules, session) if leaving else ((), {})
     results = tuple(
-        _result(check, counts.get(check.id), broken.get(check.id), facts, raw, governed)
+        _drifted(check, counts[check.id], facts, session)
+        if check.kind is CheckKind.SCHEMA_DRIFT and check.id in counts
+        else _result(check, counts.get(check.id), broken.get(check.id), facts, raw, governed)
         for check in checks
         if check.id in counts or check.id in broken
     )
     return Screened(masked, totals, results, kept, leavers, extras)
+
+
+def _without_corrected(
+    governed: Governed, flagged: pa.Table, rules: Sequence[Rule], counts: Mapping[str, Count], session: SqlSession
+) -> Mapping[str, Count]:
+    """Leave rows out of account that break a rule and are replaced by a newer passing row of the same batch.
+
+    Only where the latest row of a key is all that a table keeps: nobody would have seen such a row, had it been sound.
+    """
+    mode = governed.spec.write_mode
+    hard = any(rule.blocking and not rule.parental and rule.predicate != screening.NEVER for rule in rules)
+    if mode.mode is not Mode.MERGE or not mode.order_by or not hard:
+        return counts
+    session.register(FLAGGED, flagged)
+    corrected = session.query(screening.corrected_query(FLAGGED, rules, mode.keys, mode.order_by))
+    return screening.without_corrected(counts, corrected, rules)
+
+
+def _drifted(check: Check, count: Count, facts: Facts, session: SqlSession) -> CheckResult:
+    """Judge columns of a payload that nobody agreed on: their number, not that of the rows, and no row leaves for them."""
+    unknown = session.query(names_query(check, BATCH)).to_pylist() if count.failed else []
+    measured = replace(read_drift(check, count.total, count.failed, unknown), evidence=Evidence.SCREENING)
+    return judge(check, measured, stage=Stage.SCREEN, facts=facts)
 
 
 def _extras(governed: Governed, raw: pa.Table) -> tuple[str, ...]:
@@ -118,7 +149,7 @@ def _rules(
             continue  # an interval column: the gate computes it, the audit judges it
         if check.kind is CheckKind.CAST:
             flagged = fails[check.fields[0]] is not None
-            predicate: str | None = identifier(screening.cast_flag(check.fields[0])) if flagged else "FALSE"
+            predicate: str | None = identifier(screening.cast_flag(check.fields[0])) if flagged else screening.NEVER
         else:
             try:
                 predicate = failing_predicate(check, governed.clear_columns, parents)
@@ -128,7 +159,8 @@ def _rules(
         if predicate is None:
             broken[check.id] = f"{check.arguments.get('to')} is not available to compare with"
             continue
-        rules.append(Rule(check.id, predicate, check.where, check.kind is CheckKind.REFERENCE, check.blocking))
+        leaves = check.blocking and check.kind is not CheckKind.SCHEMA_DRIFT
+        rules.append(Rule(check.id, predicate, check.where, check.kind is CheckKind.REFERENCE, leaves))
     return rules, broken
 
 
@@ -150,12 +182,10 @@ def _problem(rule: Rule, typed: str, session: SqlSession) -> str | None:
     return None
 
 
-def _counted(governed: Governed, run: Run, typed: str, rules: Sequence[Rule], session: SqlSession) -> tuple[str, pa.Table]:
-    """Return the SELECT that flags the batch, and the counts it gives: rows are carried only once all counts are known."""
-    flagged = screening.flagged_query(
-        typed, rules, now=run.clock, lateness=governed.spec.lateness, sets_aside=governed.sets_aside
+def _flagging(governed: Governed, run: Run, typed: str, columns: Sequence[str], rules: Sequence[Rule]) -> str:
+    return screening.flagged_query(
+        typed, columns, rules, now=run.clock, lateness=governed.spec.lateness, sets_aside=governed.sets_aside
     )
-    return flagged, session.query(screening.count_query(flagged, rules))
 
 
 def _masked(
@@ -248,7 +278,8 @@ def _result(
     measured = Measurement(
         check.id, Decimal(count.counted), rows_total=count.total, rows_failed=count.counted, evidence=Evidence.SCREENING
     )
-    judged = judge(check, measured, stage=Stage.SCREEN, facts=facts, quarantined=count.counted if leaves else 0)
+    aside = count.counted + count.corrected if leaves else 0
+    judged = judge(check, measured, stage=Stage.SCREEN, facts=facts, quarantined=aside)
     judged = replace(judged, measurement=replace(judged.measurement, rows_failed=count.failed))
     if count.waiting or count.late:
         hours = governed.spec.lateness.total_seconds() / 3600
@@ -258,6 +289,9 @@ def _result(
             f"{count.late} waited too long and were set aside"
         )
         return replace(judged, reason=reason, quarantined=count.late)
+    if count.corrected:
+        reason = f"{judged.reason}; {count.corrected} of {count.total} rows were corrected by a newer row of the same batch"
+        judged = replace(judged, reason=reason)
     if check.kind is CheckKind.CAST and judged.outcome is Outcome.FAILED:
         why = casting.why_refused(raw.schema, check.fields[0], str(check.arguments["type"]))
         return replace(judged, reason=f"{count.counted} of {count.total} rows have a {check.fields[0]} that {why}")

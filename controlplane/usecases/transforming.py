@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from typing import Literal
 
 import pyarrow as pa
 import sqlglot
@@ -17,13 +19,16 @@ from controlplane.kernel.errors import SnapshotExpiredError, UnableToEvaluateErr
 from controlplane.kernel.identity import DatasetId, SnapshotId
 from controlplane.kernel.ports import SqlSession
 from controlplane.kernel.types import arrow_type
+from controlplane.usecases.backfilling import read_again
 from controlplane.usecases.compiling.dataset import Governed
 from controlplane.usecases.ingesting import Ingested, ingest
 from controlplane.usecases.model import Pipeline, Ports
 from controlplane.usecases.sql_subset import to_engine
+from controlplane.usecases.wires import Wire
 from pii_policies.sealing import unseal
 
 RAW = "raw"
+_INSTANT = pa.timestamp("us", tz="UTC")
 
 
 @dataclass(frozen=True)
@@ -52,27 +57,27 @@ def transform(
         UnableToEvaluateError: an input can no longer be read as it was pinned.
     """
     if pipeline.topic is not None:
-        return _ingest(ports, governed, pipeline.topic, run)
+        return _ingest(ports, governed, pipeline.topic, pipeline.wire, run)
     selected, input_rows = _select(ports, governed, pipeline, run, session)
     return Offered(with_technical_columns(ports, selected, run.clock, reentering), input_rows)
 
 
 def with_technical_columns(ports: Ports, rows: pa.Table, clock: datetime, reentering: Sequence[KeptRow]) -> pa.Table:
     """Return ``rows`` and the originals of re-entering rows, numbered, with the time each was first seen."""
-    fresh = _number(rows, [clock] * rows.num_rows, start=0, reentered=False)
+    fresh = _number(rows, pa.repeat(pa.scalar(clock, _INSTANT), rows.num_rows), start=0, reentered=False)
     if not reentering:
         return fresh
     originals = [unseal(row.sealed, key=ports.seal.master(), row_id=row.row_id) for row in reentering]
     again = _like(rows.schema, originals)
-    numbered = _number(again, [row.since for row in reentering], start=rows.num_rows, reentered=True)
+    since = pa.array([row.since for row in reentering], _INSTANT)
+    numbered = _number(again, since, start=rows.num_rows, reentered=True)
     return pa.concat_tables([fresh, numbered], promote_options="permissive")
 
 
-def _number(rows: pa.Table, since: Sequence[datetime], *, start: int, reentered: bool) -> pa.Table:
+def _number(rows: pa.Table, since: pa.Array, *, start: int, reentered: bool) -> pa.Table:
     count = rows.num_rows
-    rows = rows.append_column(ROW, pa.array(range(start, start + count), pa.int64()))
-    rows = rows.append_column(SINCE, pa.array(since, pa.timestamp("us", tz="UTC")))
-    return rows.append_column(REENTERED, pa.array([reentered] * count, pa.bool_()))
+    rows = rows.append_column(ROW, pa.arange(start, start + count))
+    return rows.append_column(SINCE, since).append_column(REENTERED, pa.repeat(pa.scalar(reentered), count))
 
 
 def _like(schema: pa.Schema, originals: Sequence[Mapping[str, object]]) -> pa.Table:
@@ -89,8 +94,8 @@ def _like(schema: pa.Schema, originals: Sequence[Mapping[str, object]]) -> pa.Ta
     return pa.table(arrays, schema=pa.schema(fields))
 
 
-def _ingest(ports: Ports, governed: Governed, topic: str, run: Run) -> Offered:
-    ingested = ingest(ports, topic, run.plan.inputs, run.clock)
+def _ingest(ports: Ports, governed: Governed, topic: str, wire: Wire, run: Run) -> Offered:
+    ingested = ingest(ports, topic, wire, run.plan.inputs, run.clock)
     rows = ingested.table()
     fresh = _without_known(ports, governed, run, rows)
     raw = with_technical_columns(ports, fresh, run.clock, ())
@@ -105,8 +110,10 @@ def _without_known(ports: Ports, governed: Governed, run: Run, rows: pa.Table) -
     keys = rows.select(identity)
     files = ports.writer.files_of(governed.id, run.plan.base, keys.select(identity[1:]))
     known = ports.reader.rows(governed.id, run.plan.base, columns=identity, files=files).read_all()
+    if known.num_rows == 0 and keys.group_by(identity).aggregate([]).num_rows == rows.num_rows:
+        return rows
     with ports.runners["duckdb"].session() as session:
-        session.register("batch", rows.append_column(ROW, pa.array(range(rows.num_rows), pa.int64())))
+        session.register("batch", rows.select(identity).append_column(ROW, pa.arange(0, rows.num_rows)))
         session.register("known", known)
         kept = session.query(
             f"SELECT {ROW} FROM batch AS b WHERE NOT EXISTS (SELECT 1 FROM known AS k WHERE k.topic = b.topic "
@@ -118,23 +125,28 @@ def _without_known(ports: Ports, governed: Governed, run: Run, rows: pa.Table) -
 
 
 def _select(ports: Ports, governed: Governed, pipeline: Pipeline, run: Run, session: SqlSession) -> tuple[pa.Table, int]:
-    sql = str(pipeline.sql)
-    tree = sqlglot.parse_one(sql, read="databricks")
-    used = None if tree.find(exp.Star) else {column.name.lower() for column in tree.find_all(exp.Column)}
+    runner = ports.runners[pipeline.engine]
+    read, used, text = _understood(str(pipeline.sql), runner.dialect)
     pins = {pin.name: pin for pin in run.plan.inputs}
-    read = {f"{table.db}.{table.name}" if table.db else table.name for table in tree.find_all(exp.Table)}
     input_rows, relations = 0, {}
     for name in [name for name in pipeline.inputs if name in read]:
-        rows = _input_rows(ports, governed, pins.get(name), name, used)
+        rows = _input_rows(ports, governed, run, pins.get(name), used, name)
         if pipeline.inputs[name] is not InputRole.REFERENCE:
             input_rows += rows.num_rows
         relations[name] = rows
-    runner = ports.runners[pipeline.engine]
-    text = to_engine(sql, runner.dialect)
     if pipeline.engine == "duckdb":
         return _query(session, relations, text), input_rows
     with runner.session() as other:
         return _query(other, relations, text), input_rows
+
+
+@lru_cache(maxsize=1_000)
+def _understood(sql: str, dialect: Literal["duckdb", "spark"]) -> tuple[frozenset[str], frozenset[str] | None, str]:
+    """Return the tables a SELECT reads, the columns it may name in lower case (None: any), and its text for an engine."""
+    tree = sqlglot.parse_one(sql, read="databricks")
+    used = None if tree.find(exp.Star) else frozenset(column.name.lower() for column in tree.find_all(exp.Column))
+    read = frozenset(f"{table.db}.{table.name}" if table.db else table.name for table in tree.find_all(exp.Table))
+    return read, used, to_engine(sql, dialect)
 
 
 def _query(session: SqlSession, relations: Mapping[str, pa.Table], text: str) -> pa.Table:
@@ -143,7 +155,9 @@ def _query(session: SqlSession, relations: Mapping[str, pa.Table], text: str) ->
     return session.query(text)
 
 
-def _input_rows(ports: Ports, governed: Governed, pin: InputPin | None, name: str, used: set[str] | None) -> pa.Table:
+def _input_rows(
+    ports: Ports, governed: Governed, run: Run, pin: InputPin | None, used: frozenset[str] | None, name: str
+) -> pa.Table:
     """Return an input's pinned rows, in the columns the SELECT may name; an input without a snapshot is an empty table."""
     known = ports.platform.governed(name).columns
     columns = [column for column in known if used is None or column.lower() in used] or list(known)[:1]
@@ -151,7 +165,8 @@ def _input_rows(ports: Ports, governed: Governed, pin: InputPin | None, name: st
         return pa.schema([(column, arrow_type(known[column])) for column in columns]).empty_table()
     dataset = DatasetId(governed.id.namespace, name)
     if pin.role is InputRole.NEW:
-        return _appended(ports, governed, dataset, pin, columns)
+        appended = _appended(ports, governed, dataset, pin, columns)
+        return read_again(ports, run, pin, appended, columns)
     return ports.reader.rows(dataset, pin.upto, columns=columns).read_all()
 
 

@@ -17,14 +17,16 @@ from controlplane.gate.properties import OPERATION, write_properties
 from controlplane.gate.screening import DELETED, ROW
 from controlplane.kernel.identity import SnapshotId
 from controlplane.kernel.ports import SqlSession
-from controlplane.kernel.sql import columns, identifier
+from controlplane.kernel.sql import identifier
 from controlplane.kernel.table import DataFile
 from controlplane.kernel.types import arrow_type, sql_type
+from controlplane.usecases.backfilling import only_touched
 from controlplane.usecases.compiling.dataset import Governed
 from controlplane.usecases.model import Ports
 from controlplane.usecases.screening import Screened, key_expression, order_values, plain
 from pii_policies.sealing import seal, unseal
 
+KEY = "__key"
 _FEW = 500
 
 
@@ -68,8 +70,11 @@ def write(
         return _collapse(ports, governed, run, screened.kept, session, published)
     rows = passing.filter(compute.invert(passing.column(DELETED))).select(names)
     replaced = ports.reader.snapshot(governed.id, run.plan.base).files if mode.mode is Mode.OVERWRITE else None
+    winners = passing.num_rows
+    if run.plan.backfill is not None and mode.mode is Mode.OVERWRITE:
+        rows, winners = only_touched(ports, governed, run, rows)
     snapshot = published or _commit(ports, governed, run, rows, replaced)
-    return Written(snapshot, passing.num_rows, rows.num_rows)
+    return Written(snapshot, winners, rows.num_rows)
 
 
 def _commit(ports: Ports, governed: Governed, run: Run, rows: pa.Table, replaces: Sequence[DataFile] | None) -> SnapshotId:
@@ -84,16 +89,17 @@ def _collapse(
     ports: Ports, governed: Governed, run: Run, kept: Sequence[KeptRow], session: SqlSession, published: SnapshotId | None
 ) -> Written:
     roles = _roles(governed)
-    key_types = {key: governed.columns[key] for key in roles.keys}
-    latest = session.query(collapsing.latest_query(roles) if roles.batch_order else collapsing.latest_by_arrival(roles.keys))
-    session.register("latest", latest)
-    files = ports.writer.files_of(
-        governed.id, run.plan.base, session.query(f"SELECT DISTINCT {columns(key_types)} FROM latest")
-    )
+    ordered = collapsing.latest_query(roles) if roles.batch_order else collapsing.latest_by_arrival(roles.keys)
+    latest = session.query(f"SELECT *, {key_expression(governed)} AS {KEY} FROM ({ordered})")
+    files = ports.writer.files_of(governed.id, run.plan.base, latest.select(list(roles.keys)))
     existing = ports.reader.rows(governed.id, run.plan.base, files=files).read_all()
-    session.register(EXISTING, existing)
-    session.register(TOMBSTONES, _tombstones(ports, governed, roles, session))
-    winners = session.query(collapsing.winners_query("latest", roles))
+    keys = compute.unique(latest.column(KEY)).to_pylist()
+    opened = [row for _, row in ports.kept_rows.open(governed.id, keys=keys if len(keys) <= _FEW else None)]
+    stones = _tombstones(ports, governed, roles, opened)
+    for name, relation in (("latest", latest), (EXISTING, existing), (TOMBSTONES, stones)):
+        session.register(name, relation)
+    against = [name for name, relation in ((EXISTING, existing), (TOMBSTONES, stones)) if relation.num_rows]
+    winners = session.query(collapsing.winners_query("latest", roles, against)) if against else latest
     session.register("winners", winners)
     merging = governed.spec.write_mode.mode is Mode.MERGE
     query = collapsing.merged_query("winners", roles) if merging else collapsing.versions_query("winners", roles)
@@ -103,8 +109,8 @@ def _collapse(
         snapshot,
         winners.num_rows,
         rows.num_rows,
-        _deleted(ports, governed, run, roles, session),
-        _superseded(ports, governed, kept, session),
+        _deleted(ports, governed, run, roles, winners, session),
+        _superseded(governed, [*opened, *kept], winners),
     )
 
 
@@ -122,29 +128,29 @@ def _roles(governed: Governed) -> Collapse:
     )
 
 
-def _tombstones(ports: Ports, governed: Governed, roles: Collapse, session: SqlSession) -> pa.Table:
+def _tombstones(ports: Ports, governed: Governed, roles: Collapse, opened: Sequence[KeptRow]) -> pa.Table:
     """Return the remembered deletes of the batch's keys, typed as the table: keys, ordering, and when they took effect."""
-    keys = session.query(f"SELECT DISTINCT {key_expression(governed)} AS k FROM latest").column("k").to_pylist()
-    rows = ports.kept_rows.open(governed.id, KeptKind.TOMBSTONE, keys=keys if len(keys) <= _FEW else None)
     secret = ports.seal.master()
-    originals = [unseal(row.sealed, key=secret, row_id=row.row_id) for _, row in rows]
+    originals = [unseal(row.sealed, key=secret, row_id=row.row_id) for row in opened if row.kind is KeptKind.TOMBSTONE]
     names = {name: governed.columns[name] for name in dict.fromkeys([*roles.keys, *roles.order])}
     fields = [pa.field(name, arrow_type(kind)) for name, kind in names.items()]
     fields.append(pa.field("__effective", pa.timestamp("us", tz="UTC")))
     return pa.Table.from_pylist([dict(original) for original in originals], schema=pa.schema(fields))
 
 
-def _deleted(ports: Ports, governed: Governed, run: Run, roles: Collapse, session: SqlSession) -> tuple[KeptRow, ...]:
+def _deleted(
+    ports: Ports, governed: Governed, run: Run, roles: Collapse, winners: pa.Table, session: SqlSession
+) -> tuple[KeptRow, ...]:
     """Return a tombstone for every delete that took effect; it keeps keys and ordering only, sealed like other kept rows."""
+    if not compute.any(winners.column(DELETED)).as_py():
+        return ()
     names = list(dict.fromkeys([*roles.keys, *roles.order]))
     typed = ", ".join(f"CAST({identifier(name)} AS {sql_type(governed.columns[name])}) AS {identifier(name)}" for name in names)
     effective = identifier(roles.effective) if roles.effective else "CAST(NULL AS TIMESTAMPTZ)"
-    rows = session.query(
-        f"SELECT {typed}, {effective} AS __effective, {key_expression(governed)} AS __key FROM winners WHERE {DELETED}"
-    ).to_pylist()
+    rows = session.query(f"SELECT {typed}, {effective} AS __effective, {KEY} FROM winners WHERE {DELETED}").to_pylist()
     secret, stones = ports.seal.master(), []
     for row in rows:
-        key = str(row.pop("__key"))
+        key = str(row.pop(KEY))
         row_id = "t" + sha256("\0".join([governed.name, key, *map(str, order_values(governed, row))]).encode()).hexdigest()[:31]
         shown: Mapping[str, object] = {name: plain(value) for name, value in row.items() if not name.startswith("__")}
         stones.append(
@@ -162,22 +168,18 @@ def _deleted(ports: Ports, governed: Governed, run: Run, roles: Collapse, sessio
     return tuple(stones)
 
 
-def _superseded(ports: Ports, governed: Governed, kept: Sequence[KeptRow], session: SqlSession) -> tuple[str, ...]:
+def _superseded(governed: Governed, kept: Sequence[KeptRow], winners: pa.Table) -> tuple[str, ...]:
     """Return the ids of kept rows (older ones and this run's own) whose key a newer or equally new passing row now holds."""
     mode = governed.spec.write_mode
     remembers = mode.mode is Mode.SCD2  # a delete stays part of a key's history
-    opened = [row for _, row in ports.kept_rows.open(governed.id)]
-    candidates = [row for row in opened if not (remembers and row.kind is KeptKind.TOMBSTONE)] + list(kept)
+    candidates = [row for row in kept if not (remembers and row.kind is KeptKind.TOMBSTONE)]
     if not candidates or not mode.order_by:
         return ()
-    session.register("candidates", pa.table({"k": pa.array(sorted({row.key for row in candidates}), pa.large_string())}))
-    order = [name for name in mode.order_by if name in session.query("SELECT * FROM winners LIMIT 0").schema.names]
+    order = [name for name in mode.order_by if name in winners.schema.names]
+    wanted = pa.array({row.key for row in candidates}, winners.schema.field(KEY).type)
     newest: dict[str, list[object]] = {}
-    for row in session.query(
-        f"SELECT {key_expression(governed)} AS __key, {columns(order)} FROM winners AS w "
-        f"WHERE EXISTS (SELECT 1 FROM candidates AS c WHERE c.k = {key_expression(governed)})"
-    ).to_pylist():
-        key = str(row["__key"])
+    for row in winners.select([KEY, *order]).filter(compute.is_in(winners.column(KEY), wanted)).to_pylist():
+        key = str(row[KEY])
         newest[key] = max(newest.get(key, []), order_values(governed, row), key=_comparable)
     return tuple(
         row.row_id for row in candidates if row.key in newest and _comparable(_order_of(row)) < _comparable(newest[row.key])

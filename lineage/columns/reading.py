@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from controlplane.kernel.errors import ConfigurationError
 from lineage.columns.catalog import Catalog
@@ -12,6 +13,9 @@ from lineage.columns.queries import read_query
 from lineage.columns.scopes import Context
 from lineage.columns.statements import Written, read_statement
 from lineage.model import ColumnEdge, ColumnLineage, ColumnRef
+
+_REMEMBERED = 1_000
+"""A pipeline says the same of each of its runs; reading a SELECT takes longer than running it on a small batch."""
 
 _LATERAL_ALIASES = frozenset({"databricks", "spark", "snowflake", "redshift", "duckdb", "clickhouse", "teradata", "dremio"})
 
@@ -34,9 +38,14 @@ def column_lineage(
     Raises:
         ConfigurationError: the dialect is unknown, the text does not parse, or it is nested too deeply.
     """
+    return _lineage(sql, dialect, tuple((dataset, tuple(columns)) for dataset, columns in schema.items()), output)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _lineage(sql: str, dialect: str, schema: tuple[tuple[str, tuple[str, ...]], ...], output: str) -> ColumnLineage:
     statements = parse_statements(sql, dialect)
     name = dialect.strip().lower()
-    context = Context(Catalog(schema), name, name in _LATERAL_ALIASES, read_query)
+    context = Context(Catalog(dict(schema)), name, name in _LATERAL_ALIASES, read_query)
     edges: set[ColumnEdge] = set()
     unresolved: set[str] = set()
     try:

@@ -1,6 +1,7 @@
 -- One row per event of a customer. A delete knows its key alone, so the key comes from the record's key there.
 SELECT
   coalesce(get_json_object(e.after, '$.customer_id'), get_json_object(e.key, '$.customer_id')) AS customer_id,
+  coalesce(get_json_object(e.after, '$.customer_id'), get_json_object(e.key, '$.customer_id')) AS customer_token,
   get_json_object(e.after, '$.full_name') AS full_name,
   get_json_object(e.after, '$.email') AS email,
   get_json_object(e.after, '$.phone') AS phone,

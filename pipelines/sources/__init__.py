@@ -6,9 +6,12 @@ from pipelines.sources.events import STEP, TABLES, TOPICS
 from pipelines.sources.facts import SourceFacts, TopicFacts
 from pipelines.sources.journey import SourceDataMissingError
 from pipelines.sources.people import CANARIES, Canary
-from pipelines.sources.window import Emission, Window, WindowError, build_window
+from pipelines.sources.stream_facts import ClickFacts, PaymentFacts, StreamFacts
+from pipelines.sources.streams import EVENT_TOPICS
+from pipelines.sources.window import Emission, Stall, Window, WindowError, build_window
 
 __all__ = [
-    "CANARIES", "STEP", "TABLES", "TOPICS",
-    "Canary", "Emission", "SourceDataMissingError", "SourceFacts", "TopicFacts", "Window", "WindowError", "build_window",
+    "CANARIES", "EVENT_TOPICS", "STEP", "TABLES", "TOPICS",
+    "Canary", "ClickFacts", "Emission", "PaymentFacts", "SourceDataMissingError", "SourceFacts", "Stall", "StreamFacts",
+    "TopicFacts", "Window", "WindowError", "build_window",
 ]  # fmt: skip

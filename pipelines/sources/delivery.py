@@ -5,15 +5,16 @@ Which events are late or redelivered is drawn per day and table, so that a longe
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pipelines.sources.envelope import ChangeEvent, record
 from pipelines.sources.events import STEP, seeded, step_of
 
-REDELIVERED_PER_DAY = {"customers": 3, "products": 2, "orders": 5, "order_items": 10}
+REDELIVERED_PER_DAY = {"customers": 3, "products": 2, "orders": 5, "order_items": 10, "inventory": 5, "promotions": 4}
 """Records a day that arrive again one step later, with the same partition and offset."""
 
 LATE_PER_DAY = {
@@ -22,6 +23,7 @@ LATE_PER_DAY = {
     ("orders", "before_delete"): 1,
     ("orders", "alone"): 2,
     ("order_items", "alone"): 4,
+    ("inventory", "overtaken"): 3,
 }
 """Records a day that arrive one step late.
 
@@ -72,6 +74,20 @@ def feed_of(table: str, events: Sequence[ChangeEvent], days: Sequence[datetime],
         late |= chosen
         candidates = [number for number in _of_day(events, day) if number not in chosen]
         again |= _sample(candidates, REDELIVERED_PER_DAY[table], f"{seed}:{number_of_day}", f"redelivered:{table}")
+    return deliver(table, events, late, again, start)
+
+
+def deliver(table: str, events: Sequence[ChangeEvent], late: Collection[int], again: Collection[int], start: datetime) -> Feed:
+    """Return how one table's events, given in commit order, are delivered.
+
+    Args:
+        table: whose events they are.
+        events: each once, in commit order.
+        late: numbers of the events that arrive one step late.
+        again: numbers of the events that arrive a second time one step later.
+        start: of the window, from which steps are counted.
+    """
+    following = _following(events)
 
     def due(number: int) -> datetime:
         committed = events[number].committed
@@ -126,7 +142,9 @@ def _following(events: Sequence[ChangeEvent]) -> dict[int, int]:
 def _of_day(events: Sequence[ChangeEvent], day: datetime) -> list[int]:
     # nothing of the day's last step: what is late or repeated still arrives on the same day
     latest = day + timedelta(days=1) - STEP
-    return [n for n, event in enumerate(events) if day <= event.committed < latest and event.snapshot == "false"]
+    first = bisect_left(events, day, key=lambda event: event.committed)
+    last = bisect_left(events, latest, lo=first, key=lambda event: event.committed)
+    return [number for number in range(first, last) if events[number].snapshot == "false"]
 
 
 def _late_of_day(table: str, events: Sequence[ChangeEvent], following: dict[int, int], day: datetime, seed: str) -> set[int]:

@@ -43,7 +43,7 @@ def envelope(event: ChangeEvent) -> Mapping[str, object]:
     is_delete = change.op == "d"
     return {
         "before": {**columns, **change.key} if is_delete else None,
-        "after": None if is_delete else {name: change.row[name] for name in columns},
+        "after": None if is_delete else {name: change.row[name] for name in columns} | dict(change.extra),
         "source": {
             "db": DATABASE,
             "schema": "public",

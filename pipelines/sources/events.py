@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -29,6 +29,11 @@ TABLES: Mapping[str, Mapping[str, object]] = {
         "order_id": 0, "line_number": 0, "product_id": 0, "quantity": 0, "sales_value": "0.00", "retail_disc": "0.00",
         "coupon_disc": "0.00", "coupon_match_disc": "0.00", "updated_at": _EPOCH,
     },
+    "inventory": {"warehouse_id": 0, "product_id": 0, "quantity": 0, "updated_at": _EPOCH},
+    "promotions": {
+        "promotion_id": 0, "product_id": 0, "store_id": 0, "week": 0, "display_location": "", "mailer_location": "",
+        "updated_at": _EPOCH,
+    },
 }  # fmt: skip
 """Columns of each table in order, with what Debezium fills in for them in the ``before`` of a delete.
 
@@ -41,6 +46,8 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "products": ("product_id",),
     "orders": ("order_id",),
     "order_items": ("order_id", "line_number"),
+    "inventory": ("warehouse_id", "product_id"),
+    "promotions": ("promotion_id",),
 }
 """Primary key of each table."""
 
@@ -54,11 +61,13 @@ class RowChange:
 
     Attributes:
         row: the row after the change, every column of the table; for a delete only the key is looked at.
+        extra: columns that the table has got beside those of ``TABLES``; they stand at the end of the row.
     """
 
     table: str
     op: str
     row: Mapping[str, object]
+    extra: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def key(self) -> Mapping[str, object]:

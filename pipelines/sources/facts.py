@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
@@ -12,6 +12,8 @@ from pipelines.sources.delivery import Feed
 from pipelines.sources.envelope import ChangeEvent
 from pipelines.sources.events import step_of
 from pipelines.sources.people import EMAIL_PATTERN
+from pipelines.sources.stream_facts import ClickFacts, PaymentFacts, click_facts, payment_facts
+from pipelines.sources.streams import Stream
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,13 @@ class SourceFacts:
         customer_versions: states of customers with a valid e-mail, closed ones included: the rows of an SCD2 table.
         amount: sum of the amounts of the existing orders.
         revenue: the same without cancelled orders.
+        negative_amount_events: events of orders with an amount below nothing (a fault).
+        negative_amount_orders: orders that have such events.
+        drifted_events: events of rows that carry a column nobody agreed on (a fault).
+        stocks: quantities of products in warehouses that exist at the end; pieces: their sum; restocked: events that raise one.
+        promotions: those that exist at the end.
+        promotions_in_two_places: promotions beyond the first of a product, store and week (natural).
+        clicks, payments: what the streams of events hold.
     """
 
     topics: Mapping[str, TopicFacts]
@@ -86,10 +95,20 @@ class SourceFacts:
     customer_versions: int
     amount: Decimal
     revenue: Decimal
+    negative_amount_events: int = 0
+    negative_amount_orders: int = 0
+    drifted_events: int = 0
+    stocks: int = 0
+    pieces: int = 0
+    restocked: int = 0
+    promotions: int = 0
+    promotions_in_two_places: int = 0
+    clicks: ClickFacts = field(default_factory=ClickFacts)
+    payments: PaymentFacts = field(default_factory=PaymentFacts)
 
 
-def facts_of(feeds: Mapping[str, Feed], start: datetime) -> SourceFacts:
-    """Return the facts of the feeds, by table, that are delivered in steps counted from ``start``."""
+def facts_of(feeds: Mapping[str, Feed], streams: Mapping[str, Stream], start: datetime) -> SourceFacts:
+    """Return the facts of the feeds, by table, and the streams, by name, delivered in steps counted from ``start``."""
     orders = _latest(feeds["orders"].events)
     lines = _latest(feeds["order_items"].events)
     customers = _latest(feeds["customers"].events)
@@ -99,7 +118,10 @@ def facts_of(feeds: Mapping[str, Feed], start: datetime) -> SourceFacts:
     inserted = [event.change.row for event in feeds["order_items"].events if event.change.op == "c"]
     unknown = [row for row in inserted if row["product_id"] not in known]
     not_positive = [row for row in inserted if int(str(row["quantity"])) <= 0]
-    waiting_order_events, waiting_lines = _waiting(feeds, start)
+    published, waiting_order_events = _published(feeds, start)
+    negative = [event for event in feeds["orders"].events if Decimal(str(event.change.row["amount"])) < 0]
+    stocks, promotions = _latest(feeds["inventory"].events), _latest(feeds["promotions"].events)
+    placed = {(row["product_id"], row["store_id"], row["week"]) for row in promotions}
     return SourceFacts(
         topics={table: _topic_facts(feed) for table, feed in feeds.items()},
         unknown_products=len(unknown),
@@ -109,7 +131,7 @@ def facts_of(feeds: Mapping[str, Feed], start: datetime) -> SourceFacts:
         invalid_email_customers=sum(not _has_valid_email(row) for row in customers),
         overtaken=sum(feed.overtaken for feed in feeds.values()),
         waiting_order_events=waiting_order_events,
-        waiting_lines=waiting_lines,
+        waiting_lines=_waiting_lines(feeds, published, start),
         orders=dict(sorted(Counter(str(row["status"]) for row in orders).items())),
         order_lines=sum(_is_sound(row, known) for row in lines),
         customers=len(customers),
@@ -118,6 +140,16 @@ def facts_of(feeds: Mapping[str, Feed], start: datetime) -> SourceFacts:
         customer_versions=sum(_has_valid_email(row) for row in states),
         amount=_sum(orders),
         revenue=_sum([row for row in orders if row["status"] != "cancelled"]),
+        negative_amount_events=len(negative),
+        negative_amount_orders=len({event.change.row["order_id"] for event in negative}),
+        drifted_events=sum(bool(event.change.extra) for feed in feeds.values() for event in feed.events),
+        stocks=len(stocks),
+        pieces=sum(int(str(row["quantity"])) for row in stocks),
+        restocked=_restocked(feeds["inventory"].events),
+        promotions=len(promotions),
+        promotions_in_two_places=len(promotions) - len(placed),
+        clicks=click_facts(streams["clicks"]),
+        payments=payment_facts(streams["payments"], published, start),
     )
 
 
@@ -146,23 +178,35 @@ def _latest(events: Sequence[ChangeEvent]) -> list[Mapping[str, object]]:
     return list(rows.values())
 
 
-def _waiting(feeds: Mapping[str, Feed], start: datetime) -> tuple[int, int]:
-    """Count events of orders and sound lines whose parent is published in a later step than they are delivered."""
+def _restocked(events: Sequence[ChangeEvent]) -> int:
+    stock: dict[tuple[object, ...], int] = {}
+    raised = 0
+    for event in events:
+        key, quantity = tuple(event.change.key.values()), int(str(event.change.row["quantity"]))
+        raised += quantity > stock.get(key, quantity)
+        stock[key] = quantity
+    return raised
 
-    def steps(table: str) -> list[tuple[ChangeEvent, datetime]]:
-        feed = feeds[table]
-        arrived = zip(feed.events, feed.arrivals, strict=True)
-        return [(event, step_of(max(at, start), start)) for event, at in arrived if event.change.op != "d"]
 
-    customers = _earliest((row["customer_id"], step) for row, step in _rows(steps("customers")) if _has_valid_email(row))
-    orders = [(row, step, max(step, customers[row["customer_id"]])) for row, step in _rows(steps("orders"))]
+def _published(feeds: Mapping[str, Feed], start: datetime) -> tuple[Mapping[object, datetime], int]:
+    """Return the step in which each order can be published, and how many of its events are delivered before their customer."""
+    valid = [(row, step) for row, step in _steps(feeds["customers"], start) if _has_valid_email(row)]
+    customers = _earliest((row["customer_id"], step) for row, step in valid)
+    orders = [(row, step, max(step, customers[row["customer_id"]])) for row, step in _steps(feeds["orders"], start)]
     published = _earliest((row["order_id"], passed) for row, _, passed in orders)
-    lines = [(row["order_id"], step) for row, step in _rows(steps("order_items")) if int(str(row["quantity"])) > 0]
-    return sum(passed > step for _, step, passed in orders), sum(published[order] > step for order, step in lines)
+    return published, sum(passed > step for _, step, passed in orders)
 
 
-def _rows(steps: Iterable[tuple[ChangeEvent, datetime]]) -> Iterator[tuple[Mapping[str, object], datetime]]:
-    return ((event.change.row, step) for event, step in steps)
+def _waiting_lines(feeds: Mapping[str, Feed], published: Mapping[object, datetime], start: datetime) -> int:
+    """Count lines with a quantity that are delivered in an earlier step than their order can be published."""
+    lines = [(row["order_id"], step) for row, step in _steps(feeds["order_items"], start) if int(str(row["quantity"])) > 0]
+    return sum(published[order] > step for order, step in lines)
+
+
+def _steps(feed: Feed, start: datetime) -> list[tuple[Mapping[str, object], datetime]]:
+    """Return the rows of a feed's events but deletes, each with the step that delivers it."""
+    arrived = zip(feed.events, feed.arrivals, strict=True)
+    return [(event.change.row, step_of(max(at, start), start)) for event, at in arrived if event.change.op != "d"]
 
 
 def _earliest(pairs: Iterable[tuple[object, datetime]]) -> dict[object, datetime]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -18,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 _CENT = Decimal("0.01")
+_FIRST_WEEK = datetime(2016, 12, 26, 4, tzinfo=UTC)  # week 1 began on this Monday, at midnight of the shops' time zone
 _LINE_COLUMNS = [
     "household_id", "store_id", "basket_id", "product_id", "quantity",
     "sales_value", "retail_disc", "coupon_disc", "coupon_match_disc", "transaction_timestamp",
@@ -79,6 +81,24 @@ class Basket:
 
 
 @dataclass(frozen=True)
+class Promotion:
+    """A product that one store shows or advertises in one week.
+
+    Attributes:
+        week: number of the data set's week.
+        begins: first instant of the week.
+        display_location, mailer_location: one-letter codes of the data set; ``0`` is none.
+    """
+
+    product_id: int
+    store_id: int
+    week: int
+    begins: datetime
+    display_location: str
+    mailer_location: str
+
+
+@dataclass(frozen=True)
 class Journey:
     """The real facts that a window replays.
 
@@ -87,14 +107,17 @@ class Journey:
         households: every household of the year, ascending.
         ages: age band (``19-24`` ... ``65+``) of the households that told it.
         baskets: those of the horizon, by time and id.
+        promotions: those of products and stores of the horizon in its weeks, by week, product, store and place.
     """
 
     products: tuple[Mapping[str, object], ...]
     households: tuple[int, ...]
     ages: Mapping[int, str]
     baskets: tuple[Basket, ...]
+    promotions: tuple[Promotion, ...] = ()
 
 
+@lru_cache(maxsize=2)
 def read_journey(first_day: date, days: int) -> Journey:
     """Return the real facts of ``days`` whole UTC days from ``first_day``.
 
@@ -116,7 +139,24 @@ def read_journey(first_day: date, days: int) -> Journey:
         households=tuple(sorted(households.to_pylist())),
         ages={int(row["household_id"]): row["age"] for row in demographics if row["age"] is not None},
         baskets=_baskets(lines, frozenset(row["product_id"] for row in products)),
+        promotions=_promotions(folder / "promotions.parquet", lines, first_day, days),
     )
+
+
+def _promotions(file: Path, lines: pa.Table, first_day: date, days: int) -> tuple[Promotion, ...]:
+    weeks = sorted({_week_of(first_day + timedelta(days=number)) for number in range(days)})
+    rows = pq.read_table(file, filters=pc.field("week").isin(weeks) & pc.field("product_id").isin(lines["product_id"]))
+    sold = lines.select(["product_id", "store_id"]).group_by(["product_id", "store_id"]).aggregate([])
+    rows = rows.join(sold, keys=["product_id", "store_id"], join_type="left semi")
+    order = ("week", "product_id", "store_id", "display_location", "mailer_location")
+    return tuple(
+        Promotion(**row, begins=_FIRST_WEEK + timedelta(weeks=row["week"] - 1))
+        for row in rows.sort_by([(name, "ascending") for name in order]).to_pylist()
+    )
+
+
+def _week_of(day: date) -> int:
+    return (day - _FIRST_WEEK.date()).days // 7 + 1
 
 
 def _data_folder() -> Path:

@@ -64,18 +64,21 @@ class Canary:
             during the first day) or ``quarantined`` (its e-mail is invalid and stays so).
         person: its clear values.
         new_email: the address it changes to, if it does.
+        page_email, ip: what its clicks carry: an address in a page's query and path, and where they came from.
     """
 
     role: str
     person: Person
     new_email: str | None = None
+    page_email: str | None = None
+    ip: str | None = None
 
     @property
     def values(self) -> tuple[str, ...]:
         """Every clear text that must not be found above bronze."""
         person = self.person
         contacts = (person.full_name, person.email, person.phone, person.birth_date.isoformat(), person.street, person.postcode)
-        return contacts if self.new_email is None else (*contacts, self.new_email)
+        return (*contacts, *(value for value in (self.new_email, self.page_email, self.ip) if value is not None))
 
 
 CANARIES = (
@@ -91,6 +94,8 @@ CANARIES = (
             region="north",
         ),
         new_email="vexmarrow.moved.c1@example.com",
+        page_email="vexmarrow.letters.c1@example.org",
+        ip="192.0.2.171",
     ),
     Canary(
         role="signed_up",

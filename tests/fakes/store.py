@@ -24,8 +24,10 @@ from controlplane.kernel.clock import SystemClock
 from controlplane.kernel.errors import LeaseTakenError, LostRaceError, UnableToEvaluateError
 from controlplane.kernel.identity import DatasetId, RunId, SnapshotId
 from controlplane.kernel.ports import Clock
-from controlplane.usecases.ports import AuditEntry, OutboxMessage, RunRecord, StoredResult
+from controlplane.usecases.ports import AuditEntry, OutboxMessage, RunRecord, StoredResult, Waiting
 from controlplane.usecases.report import stored
+from tests.fakes.service_levels import InMemoryServiceLevels
+from tests.fakes.slots import InMemorySlots
 
 _LIVE = {KeptStatus.OPEN, KeptStatus.RETRYING}
 _OPENED_AGAIN = {RunState.FAILED, RunState.ABANDONED, RunState.SUPERSEDED}
@@ -266,19 +268,42 @@ class InMemoryOutbox:
     def __init__(self, wall: Clock) -> None:
         self._wall = wall
         self._queued: dict[str, tuple[datetime, OutboxMessage]] = {}
+        self._created: dict[str, datetime] = {}
         self._delivered: set[str] = set()
 
     def add(self, messages: Sequence[OutboxMessage]) -> None:
         for message in messages:
             self._queued.setdefault(message.message_id, (self._wall.now(), message))
+            self._created.setdefault(message.message_id, self._wall.now())
 
-    def due(self, at_wall: datetime, limit: int = 100) -> Sequence[OutboxMessage]:
+    def due(self, at_wall: datetime, limit: int = 100, *, kind: str | None = None) -> Sequence[OutboxMessage]:
         waiting = [
             message
             for message_id, (due, message) in self._queued.items()
-            if message_id not in self._delivered and due <= at_wall
+            if message_id not in self._delivered and due <= at_wall and kind in {None, message.kind}
         ]
         return waiting[:limit]
+
+    def lanes(self, at_wall: datetime) -> Sequence[str]:
+        return sorted({message.kind for message in self.due(at_wall, len(self._queued))})
+
+    def rest(self, kind: str, until_wall: datetime) -> None:
+        for message_id, (due, message) in self._queued.items():
+            if message.kind == kind and message_id not in self._delivered:
+                self._queued[message_id] = (max(due, until_wall), message)
+
+    def waiting(self) -> Sequence[Waiting]:
+        lanes: dict[str, list[tuple[datetime, OutboxMessage]]] = {}
+        for message_id, (due, message) in self._queued.items():
+            if message_id not in self._delivered:
+                lanes.setdefault(message.kind, []).append((due, message))
+        return [self._lane(lane, lanes[lane]) for lane in sorted(lanes)]
+
+    def _lane(self, lane: str, queued: Sequence[tuple[datetime, OutboxMessage]]) -> Waiting:
+        failed = next((message for _, message in queued if message.last_error is not None), None)
+        why = (failed.attempts, failed.last_error) if failed else (0, None)
+        oldest = min(self._created[message.message_id] for _, message in queued)
+        return Waiting(lane, len(queued), oldest, min(due for due, _ in queued), *why)
 
     def delivered(self, message_id: str, at_wall: datetime) -> None:  # noqa: ARG002
         self._delivered.add(message_id)
@@ -332,6 +357,8 @@ class InMemoryRecords:
             store.dead_letters.publish(ended)
         elif entry.state is not RunState.HELD:
             store.kept_rows.unstage(run_id)
+        if entry.fact is not None:
+            store.service_levels.note(entry.fact)
         store.outbox.add(entry.messages)
         store.audit_log.note(run_id, entry.audit)
         return ended
@@ -341,6 +368,19 @@ class InMemoryRecords:
 
     def observed(self, dataset: DatasetId, snapshot_id: SnapshotId, results: Sequence[CheckResult], at: datetime) -> None:
         self.observations[dataset, snapshot_id, at] = [stored(result) for result in results]
+
+    def discard(self, dataset: DatasetId, row_ids: Collection[str], entry: AuditEntry) -> int:
+        rows = self._store.kept_rows
+        mine = [row for _, row in rows.open(dataset, KeptKind.QUARANTINED) if row.row_id in row_ids]
+        found = {row.row_id for row in mine}
+        if len(found) == len(set(row_ids)):
+            rows.close(
+                _LIVE,
+                KeptStatus.DISCARDED,
+                lambda place, row: place[0] == dataset and row.kind is KeptKind.QUARANTINED and row.row_id in found,
+            )
+            self._store.audit_log.append(entry)
+        return len(found)
 
     def daily_rows(self, dataset: DatasetId, until: datetime, zone: tzinfo) -> Mapping[str, int]:
         days: dict[str, int] = {}
@@ -361,11 +401,16 @@ class InMemoryStore:
         self.where = "memory"
         self.journal = InMemoryJournal()
         self.leases = InMemoryLeases(clock, holder)
+        self.slots = InMemorySlots(clock, holder)
         self.dead_letters = InMemoryDeadLetters(self.journal)
         self.kept_rows = InMemoryKeptRows(self.journal, self.dead_letters)
         self.outbox = InMemoryOutbox(clock)
         self.audit_log = InMemoryAuditLog()
         self.records = InMemoryRecords(self)
+        self.service_levels = InMemoryServiceLevels()
+
+    def service_levels_of(self, namespace: str) -> InMemoryServiceLevels:  # noqa: ARG002 (this store knows one only)
+        return self.service_levels
 
     def check(self) -> None:
         """Nothing to connect to."""

@@ -15,6 +15,7 @@ from pii_policies.keys.file import create_key_file
 ROOT = Path(__file__).resolve().parents[2]
 NOON = datetime(2017, 10, 9, 12, tzinfo=UTC)
 TABLES = ("customers", "products", "orders", "order_items")
+STREAMS = ("clickstream.events", "payments.status")
 KEYS = {
     "customers": ("customer_id",),
     "products": ("product_id",),
@@ -87,6 +88,10 @@ class Feed:
     def flush(self, watermark: datetime = NOON) -> None:
         """Write what is queued, one file a topic, and move every topic's watermark."""
         self.files += 1
+        for topic in STREAMS:
+            quiet = self.folder / "state/landing" / topic / "_manifest.json"
+            quiet.parent.mkdir(exist_ok=True)
+            quiet.write_text(json.dumps({"watermark": _text(watermark)}), encoding="utf-8")
         for table in TABLES:
             topic = self.folder / "state/landing" / f"cdc.public.{table}"
             lines = self.lines.pop(table, [])

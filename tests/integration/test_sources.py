@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -17,8 +17,8 @@ import yaml
 from controlplane.contracts.loading import load_contracts
 from controlplane.contracts.model import DatasetSpec
 from controlplane.usecases.sql_subset import check_select, tables_of
-from pipelines.expected import EXPECTED, fact_table, topic_table
-from pipelines.sources import CANARIES, TABLES, TOPICS, Emission, Window, build_window
+from pipelines.expected import EXPECTED, fact_table, stream_fact_table, stream_table, topic_table
+from pipelines.sources import CANARIES, EVENT_TOPICS, TABLES, TOPICS, Emission, Window, build_window
 from pipelines.sources.journey import SourceDataMissingError, read_journey
 from pipelines.sources.people import EMAIL_PATTERN
 
@@ -44,6 +44,15 @@ class Landed:
         values = {record["offset"]: record for record in self.records(table) if record["value"] is not None}
         return sorted(values.values(), key=lambda record: (record["value"]["source"]["lsn"], record["offset"]))
 
+    def stream(self, name: str) -> list[dict[str, Any]]:
+        """Records of a stream whose value is an event with an id and a time of the days, in file and line order."""
+        lines = [line for file in self.files(name) for line in file.read_text(encoding="utf-8").splitlines()]
+        return [record for line in lines if (record := sound(line)) is not None]
+
+    def files(self, name: str) -> list[Path]:
+        """Files of a stream, in the order they came."""
+        return sorted((self.folder / EVENT_TOPICS[name]).glob("*.jsonl"))
+
     def rows(self, table: str) -> list[dict[str, Any]]:
         """Rows that exist at the end."""
         state: dict[str, dict[str, Any]] = {}
@@ -65,6 +74,16 @@ def read(folder: Path, table: str) -> list[dict[str, Any]]:
     return [json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
 
 
+def sound(line: str) -> dict[str, Any] | None:
+    try:
+        record: dict[str, Any] = json.loads(line)
+        value = record["value"]
+        at = datetime.fromisoformat(value["timestamp"])
+    except (ValueError, KeyError, TypeError):
+        return None
+    return record if "event_id" in value and at.year == 2017 else None
+
+
 def test_the_feed_is_the_expected_one(landed: Landed) -> None:
     assert landed.window.facts == EXPECTED
 
@@ -73,6 +92,8 @@ def test_the_documentation_shows_the_expected_numbers() -> None:
     text = (ROOT / "docs" / "demo.md").read_text(encoding="utf-8")
     assert topic_table(EXPECTED) in text
     assert fact_table(EXPECTED) in text
+    assert stream_table(EXPECTED) in text
+    assert stream_fact_table(EXPECTED) in text
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -98,6 +119,66 @@ def test_a_record_delivered_again_stands_in_a_later_file(landed: Landed, table: 
             name, seen = first.setdefault(offset, (file.name, line))
             assert line == seen
             assert line is seen or name < file.name
+
+
+@pytest.mark.parametrize("name", EVENT_TOPICS)
+def test_the_files_hold_the_events_counted(landed: Landed, name: str) -> None:
+    facts = (EXPECTED.clicks if name == "clicks" else EXPECTED.payments).stream
+    records = landed.stream(name)
+    offsets = {record["offset"]: record["value"]["event_id"] for record in records}
+    first: dict[str, datetime] = {}
+    for file in landed.files(name):
+        step = datetime.strptime(file.name.partition("-")[0], "%Y%m%dT%H%M").replace(tzinfo=UTC)
+        for line in file.read_text(encoding="utf-8").splitlines():
+            record = sound(line)
+            if record is not None:
+                first.setdefault(record["value"]["event_id"], step)
+    times = {record["value"]["event_id"]: datetime.fromisoformat(record["value"]["timestamp"]) for record in records}
+    assert sum(emission.rows[EVENT_TOPICS[name]] for emission in landed.emissions) == facts.lines
+    assert len(set(offsets.values())) == facts.events
+    assert len(offsets) == facts.rows
+    assert len(records) - len(offsets) == facts.redelivered
+    assert facts.lines - len(records) == facts.malformed
+    before = landed.window.start
+    assert sum(first[one] - max(at, before) > timedelta(hours=4) for one, at in times.items()) == facts.late
+
+
+def test_clicks_are_those_counted(landed: Landed) -> None:
+    records = {record["offset"]: record["value"] for record in landed.stream("clicks")}
+    unknown = [value for value in records.values() if value["event_type"] == "hover"]
+    known = {value["event_id"]: value for value in records.values() if value["event_type"] != "hover"}
+    users: dict[str, list[tuple[datetime, str]]] = defaultdict(list)
+    for value in known.values():
+        users[value["user_id"]].append((datetime.fromisoformat(value["timestamp"]), value["event_type"]))
+    sessions: list[list[str]] = []
+    for events in users.values():
+        last: datetime | None = None
+        for at, kind in sorted(events):
+            if last is None or at - last > timedelta(minutes=30):
+                sessions.append([])
+            sessions[-1].append(kind)
+            last = at
+    orders = {row["order_id"] for row in landed.rows("orders")}
+    bought = [value["metadata"]["order_id"] for value in known.values() if value["event_type"] == "purchase"]
+    assert (len(unknown), len(known)) == (EXPECTED.clicks.unknown_types, EXPECTED.clicks.clicks)
+    assert sum("@" in value["page_url"].partition("?")[0] for value in known.values()) == EXPECTED.clicks.removed_paths
+    assert (len(sessions), sum("purchase" in one for one in sessions)) == (EXPECTED.clicks.sessions, EXPECTED.clicks.purchasing)
+    assert len(bought) == len(set(bought)) == EXPECTED.clicks.purchases
+    assert len(set(bought) - orders) <= EXPECTED.topics["orders"].deletes
+
+
+def test_payments_are_those_counted(landed: Landed) -> None:
+    last: dict[str, dict[str, Any]] = {}
+    for record in sorted(landed.stream("payments"), key=lambda record: record["value"]["timestamp"]):
+        last[record["value"]["payment_id"]] = record["value"]
+    amounts = {row["order_id"]: row["amount"] for row in landed.rows("orders")}
+    captured = {payment for payment, value in last.items() if value["status"] != "authorised"}
+    refunded = {payment for payment in captured if last[payment]["status"] != "captured"}
+    assert Counter(value["status"] for value in last.values()) == EXPECTED.payments.payments
+    assert sum(Decimal(last[payment]["amount"]) for payment in captured) == EXPECTED.payments.captured
+    assert sum(Decimal(last[payment]["amount"]) for payment in refunded) == EXPECTED.payments.refunded
+    assert all(amounts[value["order_id"]] == value["amount"] for value in last.values())
+    assert {order for order, amount in amounts.items() if amount != "0.00"} == {value["order_id"] for value in last.values()}
 
 
 def test_natural_defects_are_those_of_the_data(landed: Landed) -> None:
@@ -155,7 +236,7 @@ def test_late_records_are_overtaken_as_counted(landed: Landed) -> None:
 
 
 def test_canaries_are_in_the_feed(landed: Landed) -> None:
-    text = "\n".join(json.dumps(record) for record in landed.events("customers"))
+    text = "\n".join(json.dumps(record) for record in [*landed.events("customers"), *landed.stream("clicks")])
     for canary in CANARIES:
         assert all(value in text for value in canary.values)
 
@@ -177,7 +258,7 @@ def test_at_every_step_some_order_changed_within_two_hours(landed: Landed) -> No
 def test_the_manifest_moves_at_every_step_even_without_rows(landed: Landed, tmp_path: Path) -> None:
     for step in landed.window.steps[:2]:
         landed.window.emit_until(tmp_path, step)
-        for topic in TOPICS.values():
+        for topic in (*TOPICS.values(), *EVENT_TOPICS.values()):
             manifest = json.loads((tmp_path / topic / "_manifest.json").read_text(encoding="utf-8"))
             assert datetime.fromisoformat(manifest["watermark"]) == step
     quiet = landed.window.steps[1] + timedelta(milliseconds=2)
@@ -270,4 +351,4 @@ def test_pipelines_stand_in_the_order_of_lineage_and_declare_what_they_read(
 
 def test_the_topics_of_the_pipelines_are_those_of_the_sources(pipelines: list[dict[str, Any]]) -> None:
     topics = [pipeline["source"]["topic"] for pipeline in pipelines if "source" in pipeline]
-    assert topics == list(TOPICS.values())
+    assert topics == [*TOPICS.values(), *EVENT_TOPICS.values()]

@@ -59,6 +59,10 @@ def _text(field: FieldSpec, dice: random.Random, _at: int) -> str:
         return dice.choice("cuudr")
     if field.name == "status":
         return dice.choice(["placed", "cancelled", "delivered", ""])
+    if field.name == "event_type":
+        return dice.choice(["view", "search", "click", "add_to_cart", "checkout", "purchase"])
+    if field.name in ("user_token", "customer_token"):
+        return f"token-{dice.randint(1, 60)}"
     letter = chr(97 + zlib.crc32(field.name.encode()) % 26)  # equal names draw from equal values, so that joins meet
     return (
         f"{letter}{dice.randint(1, 25)}" if field.name.endswith("_id") else dice.choice(["", "north", "Ünï 😀", "a b", letter])
@@ -102,7 +106,8 @@ def _document(keys: list[str], dice: random.Random) -> str | None:
     row = {
         key: dice.choice([
             f"{key[0]}{dice.randint(1, 25)}", "12.34", dice.randint(0, 10**12), 0.5, True, None, "", 'Ünï "q"\n', {"a": 1},
-            [1, 2], "2024-03-31T01:00:00Z",
+            [1, 2], "2024-03-31T01:00:00Z", "https://a.example/b/7?c=d#e", "http://a.example", "https://a.example/ü@x.example/#f",
+            "captured", "refunded", "a-7",
         ])
         for key in keys
         if dice.random() < 0.95

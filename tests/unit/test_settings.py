@@ -13,14 +13,13 @@ from controlplane.kernel.documents import parse_document
 from controlplane.kernel.reading import Issues
 from controlplane.settings import (
     CatalogSettings,
-    Housekeeping,
     KeyReference,
-    Limits,
     Project,
     ProjectInvalidError,
     load_project,
     read_project,
 )
+from controlplane.settings_operation import Housekeeping, Limits
 
 PROJECT = """\
 version: 1
@@ -101,6 +100,11 @@ def test_pipelines_are_made_of_sql_or_of_messages(root: Path) -> None:
     assert (landed.sql, landed.topic, landed.format) == (None, "cdc.public.orders", "debezium-json")
 
 
+def test_events_are_known_by_their_id_and_their_time(root: Path) -> None:
+    _, landed = project(root, changed("format: debezium-json", "format: json, id: event_id, event_time: timestamp")).pipelines
+    assert (landed.format, landed.event_id, landed.event_time) == ("json", "event_id", "timestamp")
+
+
 def test_a_key_reference_is_what_a_key_provider_reads(root: Path) -> None:
     found = project(root)
     assert found.tokens is not None
@@ -176,6 +180,11 @@ def test_properties_of_the_catalog_and_the_key_of_a_receiver_may_be_variables(ro
         ("  sql: silver/orders.sql\n", "", 17, ("exactly one of sql",)),
         ("topic: cdc.public.orders, ", "", 22, ("'topic' is missing",)),
         ("format: debezium-json", "format: avro", 22, ("debezium-json",)),
+        ("format: debezium-json", "format: json, event_time: at", 22, ("'id' is missing",)),
+        ("format: debezium-json", "format: json, id: event_id", 22, ("'event_time' is missing",)),
+        ("format: debezium-json", "format: json, id: event_id, event_tim: at", 22, ("did you mean 'event_time'",)),
+        ("format: debezium-json", "format: json, id: 7, event_time: at", 22, ("must be text",)),
+        ("format: debezium-json", "format: debezium-json, id: event_id", 22, ("id is for format: json",)),
         ("source: {", "engine: spark, source: {", 22, ("engine is for pipelines with sql",)),
         ("name: landed", "name: orders", 16, ("'orders' is given to two pipelines",)),
         ("dataset: bronze.orders", "dataset: silver.orders", 16, ("'silver.orders' is made by two pipelines",)),

@@ -136,6 +136,8 @@ def _rule(spec: DatasetSpec, rule: QualityRule, field: FieldSpec | None, mask: M
         raise ConfigurationError(message)
     where = f"{spec.name}.{field.name}" if field else spec.name
     blocking = rule.blocking if rule.blocking is not None else rule.severity.rank >= Severity.ERROR.rank
+    payload = rule.arguments.get("payload")
+    hidden = mask is not None or any(column.name == payload and column.masking for column in spec.fields)
     reads_values = kind is not CheckKind.NULL_VALUES or _hides_nulls(mask)
     return Check(
         id=f"{where}.{rule.id}",
@@ -155,7 +157,7 @@ def _rule(spec: DatasetSpec, rule: QualityRule, field: FieldSpec | None, mask: M
         tolerance=Closeness(rule.tolerance.absolute, rule.tolerance.percent) if rule.tolerance else Closeness(),
         query=rule.query,
         schedule=rule.schedule,
-        screening_only=mask is not None and reads_values and kind in ROW_SCOPE | {CheckKind.AGGREGATE},
+        screening_only=hidden and reads_values and kind in ROW_SCOPE | {CheckKind.AGGREGATE, CheckKind.SCHEMA_DRIFT},
         reason=rule.reason,
     )
 
@@ -165,7 +167,7 @@ def _fields(rule: QualityRule, kind: CheckKind, field: FieldSpec | None) -> tupl
         return tuple(_mapping(rule.arguments.get("fields"))) or ((field.name,) if field else ())
     if kind is CheckKind.DUPLICATE_VALUES and field is None:
         return tuple(str(name) for name in _list(rule.arguments.get("properties")))
-    named = rule.arguments.get("field")
+    named = rule.arguments.get("payload" if kind is CheckKind.SCHEMA_DRIFT else "field")
     if field is None and isinstance(named, str):
         return (named,)
     return (field.name,) if field else ()

@@ -15,6 +15,7 @@ STATE = "{id: state_known, metric: invalidValues, arguments: {validValues: [pack
 VOLUME = (
     "implementation: {kind: volumeChange, period: P1D, like: weekday, against: median, mustBeBetween: [-30, 30], unit: percent}"
 )
+DRIFT = "implementation: {kind: schemaDrift, payload: state, columns: [a, b], mustBe: 0, unit: columns}"
 FRESH = "implementation: {kind: freshness, field: updated_at, reference: heartbeat, mustBeLessOrEqualTo: 7200, unit: s}"
 REFERENCE = (
     "implementation: {kind: reference, to: silver.carriers, fields: {carrier_id: carrier_id}, where: is_current, mustBe: 0}"
@@ -163,7 +164,13 @@ def test_a_rule_of_the_standard_must_make_sense(old: str, new: str, words: tuple
     [
         (VOLUME, VOLUME.replace("volumeChange", "volumechange"), ("did you mean 'volumeChange'", "reconciliation")),
         (VOLUME, VOLUME.replace("volumeChange", "anomaly"), ("'anomaly' is not supported yet by this version",)),
-        (VOLUME, VOLUME.replace("volumeChange", "schemaDrift"), ("not supported yet",)),
+        (VOLUME, DRIFT.replace("columns: [a, b], ", ""), ("at least one",)),
+        (VOLUME, DRIFT.replace("[a, b]", "[a, a]"), ("stands twice",)),
+        (VOLUME, DRIFT.replace("payload: state, ", ""), ("only for a payload",)),
+        (VOLUME, DRIFT.replace("state", "weight"), ("a text that holds a JSON object",)),
+        (VOLUME, DRIFT.replace("state", "stat"), ("did you mean 'state'",)),
+        (VOLUME, DRIFT.replace("unit: columns", "unit: rows"), ("allowed are columns",)),
+        (VOLUME, DRIFT.replace("columns: [a, b]", "columns: [a, b], period: P1D"), ("unknown key 'period'",)),
         (VOLUME, VOLUME.replace("volumeChange", "distribution"), ("not supported yet",)),
         (VOLUME, VOLUME.replace("volumeChange", "eventSequence"), ("not supported yet",)),
         (VOLUME, VOLUME.replace("kind: volumeChange, ", ""), ("'kind' is missing",)),

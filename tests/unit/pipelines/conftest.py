@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from pipelines.sources.journey import Basket, Journey, Line
+from pipelines.sources.journey import Basket, Journey, Line, Promotion
 
 START = datetime(2017, 10, 9, tzinfo=UTC)
 DAYS = 14
@@ -39,6 +39,15 @@ def days() -> list[datetime]:
 
 @pytest.fixture
 def journey() -> Journey:
+    return make_journey()
+
+
+@pytest.fixture(scope="session")
+def small_journey() -> Journey:
+    return make_journey()
+
+
+def make_journey() -> Journey:
     products = tuple(
         {
             "product_id": number, "manufacturer_id": 2, "department": "GROCERY", "brand": "National",
@@ -50,4 +59,9 @@ def journey() -> Journey:
         basket(number, BUYERS[number * 37 % len(BUYERS)], START + timedelta(minutes=number * 19 + 5))
         for number in range(1, DAYS * 24 * 60 // 19)
     )
-    return Journey(products, (*BUYERS, *IDLE), {1: "25-34", 121: "65+"}, baskets)
+    promotions = tuple(
+        Promotion(one.lines[0].product_id, one.store_id, 42 + week, START + timedelta(weeks=week, hours=4), "0", "A")
+        for week in range(2)
+        for one in baskets[:30]
+    )
+    return Journey(products, (*BUYERS, *IDLE), {1: "25-34", 121: "65+"}, baskets, promotions)

@@ -19,7 +19,7 @@ def build(journey: Journey, days: int = 2, seed: int = 7) -> Window:
 
 
 def deliveries(window: Window) -> dict[str, list[Delivery]]:
-    return {table: list(feed.deliveries) for table, feed in window.feeds.items()}
+    return {name: list(source.deliveries) for name, source in [*window.feeds.items(), *window.streams.items()]}
 
 
 def test_the_same_arguments_give_the_same_bytes(journey: Journey) -> None:

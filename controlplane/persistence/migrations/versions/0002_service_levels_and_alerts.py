@@ -12,6 +12,35 @@ _NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _MOMENT = sa.String(27)
 _RUN = sa.String(36)
 _ALIVE = sa.text("state <> 'resolved'")
+_RUNNING = sa.text("state = 'running'")
+
+_STATES_OF_EARLIER_RUNS = """
+WITH ended AS (
+  SELECT runs.*, row_number() OVER (PARTITION BY dataset_id ORDER BY clock DESC, started_wall DESC, run_id) AS place
+  FROM runs WHERE state IN ('published', 'held', 'failed') AND NOT (state = 'published' AND offered IS NULL)
+), published AS (
+  SELECT runs.*, row_number() OVER (PARTITION BY dataset_id ORDER BY clock DESC, started_wall DESC, run_id) AS place
+  FROM runs WHERE state = 'published' AND offered IS NOT NULL
+), judged AS (
+  SELECT ended.dataset_id, ended.run_id, row_number() OVER (PARTITION BY dataset_id ORDER BY place) AS place
+  FROM ended WHERE EXISTS (SELECT 1 FROM measurements WHERE measurements.run_id = ended.run_id)
+)
+INSERT INTO dataset_states (dataset_id, run_id, state, clock, reason, published_run_id, published_snapshot_id, published_at,
+                            judged_run_id, passed, failed, errored, no_evidence)
+SELECT ended.dataset_id, ended.run_id, ended.state, ended.clock, ended.reason,
+       published.run_id, published.snapshot_id, published.clock, judged.run_id,
+       coalesce(sum(CASE WHEN measurements.outcome = 'passed' THEN 1 END), 0),
+       coalesce(sum(CASE WHEN measurements.outcome = 'failed' THEN 1 END), 0),
+       coalesce(sum(CASE WHEN measurements.outcome = 'errored' THEN 1 END), 0),
+       coalesce(sum(CASE WHEN measurements.outcome = 'no_evidence' THEN 1 END), 0)
+FROM ended
+LEFT JOIN published ON published.dataset_id = ended.dataset_id AND published.place = 1
+LEFT JOIN judged ON judged.dataset_id = ended.dataset_id AND judged.place = 1
+LEFT JOIN measurements ON measurements.run_id = judged.run_id
+WHERE ended.place = 1
+GROUP BY ended.dataset_id, ended.run_id, ended.state, ended.clock, ended.reason,
+         published.run_id, published.snapshot_id, published.clock, judged.run_id
+"""
 
 
 def upgrade() -> None:
@@ -73,10 +102,11 @@ def _states() -> None:
         sa.Column("published_rows", sa.BigInteger()),
         sa.Column("judged_run_id", _RUN),
         *(sa.Column(name, sa.Integer(), nullable=False) for name in ("passed", "failed", "errored", "no_evidence")),
-        sa.Column("held_run_id", _RUN),
-        sa.Column("held_at", _MOMENT),
-        sa.Column("held_rows", sa.BigInteger()),
     )
+    op.create_index("runs_by_clock", "runs", ["clock", "run_id"])
+    op.create_index("runs_by_state", "runs", ["state", "clock", "run_id"])
+    op.create_index("runs_of_dataset_by_clock", "runs", ["dataset_id", "clock", "run_id"])
+    op.execute(_STATES_OF_EARLIER_RUNS)
 
 
 def _alerts() -> None:
@@ -106,6 +136,8 @@ def _alerts() -> None:
     op.create_index("alerts_open", "alerts", ["state", "priority", "started_at"])
     op.create_index("alerts_of_dataset", "alerts", ["dataset", "started_at"])
     op.create_index("alerts_newest", "alerts", ["started_at"])
+    op.create_index("alerts_of_fingerprint", "alerts", ["fingerprint", "started_at"])
+    op.create_index("alerts_open_of_dataset", "alerts", ["dataset"], sqlite_where=_ALIVE, postgresql_where=_ALIVE)
     op.create_table(
         "alert_marks",
         sa.Column("run_id", _RUN, primary_key=True),
@@ -129,11 +161,12 @@ def _notifications() -> None:
         sa.Column("receiver", sa.Text(), primary_key=True),
         sa.Column("group_key", sa.String(64), primary_key=True),
         sa.Column("labels", sa.Text(), nullable=False),
-        sa.Column("pending_since", _MOMENT),
+        sa.Column("due_at", _MOMENT),
         sa.Column("notified_at", _MOMENT),
-        sa.Column("digest", sa.String(64)),
         sa.Column("sequence", sa.Integer(), nullable=False),
+        sa.Column("told", sa.Text(), nullable=False),
     )
+    op.create_index("notifications_due", "notifications", ["due_at"])
     op.create_table(
         "inbox",
         sa.Column("message_id", sa.Text(), primary_key=True),
@@ -160,13 +193,13 @@ def _scheduling() -> None:
         sa.Column("ended_wall", _MOMENT),
         sa.Column("error", sa.Text()),
     )
-    op.create_index("slots_of_job", "slots", ["job", "started_wall"])
+    op.create_index("slots_running", "slots", ["job"], sqlite_where=_RUNNING, postgresql_where=_RUNNING)
+    op.create_index("outbox_sent", "outbox", ["sent_wall"])
     op.create_table(
         "credentials",
         sa.Column("secret_sha256", sa.String(64), primary_key=True),
         sa.Column("kind", sa.String(10), nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),
-        sa.Column("csrf", sa.String(64)),
         sa.Column("created_wall", _MOMENT, nullable=False),
         sa.Column("seen_wall", _MOMENT, nullable=False),
         sa.Column("expires_wall", _MOMENT, nullable=False),

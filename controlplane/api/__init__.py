@@ -1,0 +1,1 @@
+"""The JSON API, and what machines ask about the plane itself."""

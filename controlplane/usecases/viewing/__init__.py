@@ -1,0 +1,1 @@
+"""What pages show: stored answers and contracts brought together; nothing is computed anew and no table is opened."""

@@ -1,0 +1,203 @@
+"""Checks on pages: all of them with what they said last, and one with its history and the rows it set aside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from checks.model import Check
+from controlplane.kernel.errors import ConfigurationError
+from controlplane.kernel.outcome import Outcome
+from controlplane.usecases.compiling.dataset import Governed
+from controlplane.usecases.model import Ports
+from controlplane.usecases.ports import StoredResult
+from controlplane.usecases.viewing.datasets import DatasetLine, dataset_lines, title_of
+from controlplane.usecases.viewing.statements import descriptions, terms, title
+from controlplane.usecases.views_ports import DatasetState, KeptFilter, KeptLine, PastResult, RunLine
+
+NEVER = "never"
+"""Stands where a check was never judged."""
+
+_RANK = {outcome: rank for rank, outcome in enumerate((Outcome.FAILED, Outcome.ERRORED, Outcome.NO_EVIDENCE, NEVER))}
+_SAMPLE = 8
+
+
+@dataclass(frozen=True)
+class CheckFilter:
+    """Which checks are wanted; what is empty does not matter. ``text``: part of id or description."""
+
+    text: str = ""
+    outcome: str = ""
+    kind: str = ""
+    severity: str = ""
+    dataset: str = ""
+
+
+@dataclass(frozen=True)
+class CheckLine:
+    """A check and what it said of the newest judged batch; ``result`` is None where it was never judged.
+
+    Attributes:
+        segments: results the check has in that batch (one per segment); the worst is shown.
+    """
+
+    check: Check
+    title: str
+    outcome: str
+    result: StoredResult | None
+    state: DatasetState | None
+    segments: int = 1
+
+
+@dataclass(frozen=True)
+class CheckList:
+    """One page of checks, what needs a person first.
+
+    Attributes:
+        outcomes: how many of those that match before the outcome is looked at said what.
+        kinds: that there are, to choose from.
+    """
+
+    lines: tuple[CheckLine, ...]
+    total: int
+    known: int
+    outcomes: Mapping[str, int]
+    kinds: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CheckPage:
+    """One check with its history.
+
+    Attributes:
+        title: what must hold; terms: threshold, allowance, scope and consequence.
+        description, reason: the contract author's words; place: ``file:line`` of the dataset's contract.
+        results: of the newest judged batch, one per segment.
+        history: oldest first, in runs and on published data.
+        rows: a masked sample of what it set aside (of held batches too); aside: how many there are.
+    """
+
+    governed: Governed
+    line: DatasetLine
+    check: Check
+    title: str
+    terms: tuple[str, ...]
+    description: str | None
+    judged: RunLine | None
+    results: tuple[StoredResult, ...]
+    history: tuple[PastResult, ...]
+    rows: tuple[KeptLine, ...]
+    aside: int
+    columns: tuple[str, ...]
+    masked: frozenset[str]
+
+
+def list_checks(ports: Ports, wanted: CheckFilter, *, limit: int = 50, offset: int = 0) -> CheckList:
+    """Return a page of the checks that match: failed, errored, without evidence, never judged, then passed."""
+    datasets, states = ports.platform.datasets, ports.views.states()
+    unwell = _not_passed(ports, states)
+    matching: list[tuple[int, Check]] = []
+    counts = dict.fromkeys((*(outcome.value for outcome in Outcome), NEVER), 0)
+    for governed in datasets.values():
+        written = descriptions(governed.spec) if wanted.text else {}
+        for check in governed.checks:
+            if not _matches(check, wanted, written):
+                continue
+            outcome = _outcome(check, states, unwell)
+            counts[outcome] += 1
+            if not wanted.outcome or outcome == wanted.outcome:
+                matching.append((_RANK.get(outcome, len(_RANK)), check))
+    matching.sort(key=lambda entry: entry[0])
+    shown = [check for _, check in matching[offset : offset + limit]]
+    return CheckList(
+        lines=_lines(ports, shown, states),
+        total=len(matching),
+        known=sum(len(governed.checks) for governed in datasets.values()),
+        outcomes=counts,
+        kinds=tuple(sorted({check.kind.value for governed in datasets.values() for check in governed.checks})),
+    )
+
+
+def check_page(ports: Ports, dataset: str, check_id: str) -> CheckPage:
+    """Return one check with its history and a masked sample of the rows it set aside.
+
+    Raises:
+        DatasetUnknownError: no contract describes the dataset.
+        ConfigurationError: the dataset has no such check.
+    """
+    governed = ports.platform.governed(dataset)
+    check = next((check for check in governed.checks if check.id == check_id), None)
+    if check is None:
+        message = f"{dataset} has no check {check_id!r}; its contract ({governed.spec.place}) has {len(governed.checks)}"
+        raise ConfigurationError(message)
+    line = dataset_lines(ports, [dataset])[dataset]
+    judged = ports.views.run(line.state.judged_run_id) if line.state and line.state.judged_run_id else None
+    results = ports.views.results([judged.run_id]).get(judged.run_id, ()) if judged else ()
+    wanted = KeptFilter(dataset, check_id=check_id, staged_by=line.held[0].run_id if line.held else None)
+    rows = ports.views.rows(wanted, _SAMPLE) if check.row_scope else ()
+    columns = dict.fromkeys(name for row in rows for name in row.masked or ())
+    return CheckPage(
+        governed=governed,
+        line=line,
+        check=check,
+        title=title(check),
+        terms=terms(check),
+        description=descriptions(governed.spec).get(check_id),
+        judged=judged,
+        results=tuple(result for result in results if result.check_id == check_id),
+        history=tuple(ports.views.history(dataset, check_id)),
+        rows=tuple(rows),
+        aside=len(ports.views.row_ids(wanted)) if rows else 0,
+        columns=tuple(name for name in governed.columns if name in columns),
+        masked=frozenset(rule.field for rule in governed.masks),
+    )
+
+
+def _not_passed(ports: Ports, states: Mapping[str, DatasetState]) -> Mapping[str, str]:
+    """Return the worst outcome of every check that did not pass in its dataset's newest judged batch."""
+    runs = [
+        state.judged_run_id
+        for state in states.values()
+        if state.judged_run_id and (state.failed or state.errored or state.no_evidence)
+    ]
+    worst: dict[str, str] = {}
+    for results in ports.views.results(runs, all_passed=False).values():
+        for result in results:
+            before = worst.get(result.check_id, result.outcome)
+            worst[result.check_id] = min(before, result.outcome, key=lambda outcome: _RANK[outcome])
+    return worst
+
+
+def _outcome(check: Check, states: Mapping[str, DatasetState], unwell: Mapping[str, str]) -> str:
+    state = states.get(check.dataset)
+    if state is None or state.judged_run_id is None:
+        return NEVER
+    return unwell.get(check.id, Outcome.PASSED.value)
+
+
+def _lines(ports: Ports, checks: list[Check], states: Mapping[str, DatasetState]) -> tuple[CheckLine, ...]:
+    judged = {name: states[name].judged_run_id for name in {check.dataset for check in checks} if name in states}
+    found: dict[str, list[StoredResult]] = {}
+    for results in ports.views.results([run_id for run_id in judged.values() if run_id]).values():
+        for result in results:
+            found.setdefault(result.check_id, []).append(result)
+    lines = []
+    for check in checks:
+        results = sorted(found.get(check.id, ()), key=lambda result: _RANK.get(result.outcome, len(_RANK)))
+        worst = results[0] if results else None
+        written = descriptions(ports.platform.datasets[check.dataset].spec)
+        words = title_of(check.id, check, written)
+        state = states.get(check.dataset)
+        lines.append(CheckLine(check, words, worst.outcome if worst else NEVER, worst, state, len(results)))
+    return tuple(lines)
+
+
+def _matches(check: Check, wanted: CheckFilter, written: Mapping[str, str]) -> bool:
+    if wanted.dataset and check.dataset != wanted.dataset:
+        return False
+    if wanted.kind and check.kind.value != wanted.kind:
+        return False
+    if wanted.severity and check.severity.value != wanted.severity:
+        return False
+    text = wanted.text.casefold()
+    return not text or text in check.id.casefold() or text in written.get(check.id, "").casefold()

@@ -1,0 +1,1 @@
+"""Pages: drawn on the server, complete without script, readable in a second."""

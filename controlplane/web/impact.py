@@ -1,0 +1,130 @@
+"""Who is hit: the datasets downstream of one, drawn by layer as SVG; the same is always given as a list too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup, escape
+
+from controlplane.usecases.model import Platform
+from controlplane.web.drawing import static
+from controlplane.web.words import status
+
+_LAYERS = ("bronze", "silver", "gold", "serving")
+_MOST = 11
+_BOX, _TALL, _ACROSS, _DOWN, _HEAD = 168, 48, 206, 64, 24
+_SHORT = 22
+
+
+@dataclass(frozen=True)
+class Node:
+    """One dataset of the graph.
+
+    Attributes:
+        state: how its newest batch ended; empty where nothing is known.
+        tier: 1 to 3; depth: steps below the root, 0 for the root.
+    """
+
+    name: str
+    layer: str
+    tier: int
+    state: str
+    depth: int
+
+
+@dataclass(frozen=True)
+class Impact:
+    """The datasets that read one, directly or not.
+
+    Attributes:
+        nodes: the root first, then by depth and name, at most 12.
+        edges: (from, to) among the nodes.
+        more: how many are left out.
+    """
+
+    nodes: tuple[Node, ...]
+    edges: tuple[tuple[str, str], ...]
+    more: int
+
+
+def impact(platform: Platform, root: str, states: Mapping[str, str]) -> Impact:
+    """Return what reads a dataset, nearest first. ``states``: dataset to how its newest batch ended."""
+    depths, waiting = {root: 0}, [root]
+    while waiting:
+        name = waiting.pop(0)
+        for pipeline in platform.consumers(name):
+            if pipeline.dataset not in depths:
+                depths[pipeline.dataset] = depths[name] + 1
+                waiting.append(pipeline.dataset)
+    ordered = sorted(depths, key=lambda name: (depths[name], name))
+    shown = ordered[: _MOST + 1]
+    nodes = tuple(_node(platform, name, states, depths[name]) for name in shown if name in platform.datasets)
+    names = {node.name for node in nodes}
+    edges = tuple(
+        (name, pipeline.dataset)
+        for name in shown
+        for pipeline in platform.consumers(name)
+        if name in names and pipeline.dataset in names and pipeline.dataset != name
+    )
+    return Impact(nodes, edges, len(ordered) - len(shown))
+
+
+def graph(found: Impact) -> Markup:
+    """Return the graph as SVG: one column a step downstream, the root on the left."""
+    columns: dict[int, list[Node]] = {}
+    for node in found.nodes:
+        columns.setdefault(node.depth, []).append(node)
+    tallest = max(len(nodes) for nodes in columns.values())
+    height = _HEAD + tallest * _DOWN
+    places = {
+        node.name: (depth * _ACROSS, _HEAD + (tallest - len(nodes)) * _DOWN // 2 + index * _DOWN)
+        for depth, nodes in columns.items()
+        for index, node in enumerate(nodes)
+    }
+    width = max(3, len(columns)) * _ACROSS - (_ACROSS - _BOX) + 2
+    drawn = [*_heads(columns), *(_edge(places[a], places[b]) for a, b in found.edges)]
+    drawn += [_box(node, places[node.name]) for node in found.nodes]
+    label = f"{found.nodes[0].name} is read by {_words(found.nodes[1:])}" + (f" and {found.more} more" if found.more else "")
+    return Markup(  # noqa: S704 (every text is escaped where it is put in)
+        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(label)}">{"".join(drawn)}</svg>'
+    )
+
+
+def _node(platform: Platform, name: str, states: Mapping[str, str], depth: int) -> Node:
+    spec = platform.datasets[name].spec
+    return Node(name, spec.layer.value if spec.layer else "", spec.tier, states.get(name, ""), depth)
+
+
+def _heads(columns: Mapping[int, Sequence[Node]]) -> Iterable[str]:
+    for depth, nodes in columns.items():
+        layers = sorted({node.layer for node in nodes if node.layer}, key=lambda name: _LAYERS.index(name) if name in _LAYERS else 9)
+        yield f'<text x="{depth * _ACROSS + 1}" y="12">{escape(", ".join(layers))}</text>'
+
+
+def _edge(start: tuple[int, int], end: tuple[int, int]) -> str:
+    x, y, to_x, to_y = start[0] + _BOX, start[1] + _TALL // 2, end[0], end[1] + _TALL // 2
+    if to_x <= start[0]:  # a reader in the same or an earlier column: around the right side
+        return f'<path d="M{x} {y}c26 0 26 {to_y - y} 0 {to_y - y}"/>'
+    bend = (to_x - x) // 2
+    return f'<path d="M{x} {y}c{bend} 0 {to_x - x - bend} {to_y - y} {to_x - x} {to_y - y}"/>'
+
+
+def _box(node: Node, place: tuple[int, int]) -> str:
+    x, y = place
+    shown = status(node.state) if node.state else status("no_evidence")
+    words = (shown.word if node.state else "nothing yet") + f", tier {node.tier}"
+    tones = {"failed": "nb", "held": "nh", "passed": "no", "published": "no"}
+    css = tones.get(shown.tone, "nw" if shown.tone in {"risk", "none", "errored"} else "no")
+    name = node.name.partition(".")[2] or node.name
+    short = name if len(name) <= _SHORT else name[: _SHORT - 1] + "…"
+    return (
+        f'<g class="{css}"><rect x="{x + 1}" y="{y}" width="{_BOX - 1}" height="{_TALL}" rx="6"/>'
+        f'<text class="nm" x="{x + 11}" y="{y + 20}">{escape(short)}</text>'
+        f'<use href="{static("icons.svg")}#{shown.symbol}" x="{x + 11}" y="{y + 27}" width="13" height="13"/>'
+        f'<text class="s" x="{x + 29}" y="{y + 38}">{escape(words)}</text></g>'
+    )
+
+
+def _words(nodes: Sequence[Node]) -> str:
+    return ", ".join(f"{node.name} ({status(node.state).word if node.state else 'nothing yet'})" for node in nodes) or "nobody"
