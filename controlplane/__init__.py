@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from controlplane.kernel.clock import ReplayClock
+    from controlplane.kernel.clock import ReplayClock, ShiftedClock
     from controlplane.kernel.errors import ControlPlaneError
     from controlplane.kernel.ports import Clock
     from controlplane.usecases.facade import Plane
     from controlplane.usecases.overview import DatasetSummary
     from controlplane.usecases.report import CheckReport, RunReport
 
-__all__ = ["CheckReport", "ControlPlaneError", "DatasetSummary", "Plane", "ReplayClock", "RunReport", "open"]
+__all__ = ["CheckReport", "ControlPlaneError", "DatasetSummary", "Plane", "ReplayClock", "RunReport", "ShiftedClock", "open"]
 
 _HOMES = {
     "CheckReport": "controlplane.usecases.report",
@@ -28,6 +28,7 @@ _HOMES = {
     "Plane": "controlplane.usecases.facade",
     "ReplayClock": "controlplane.kernel.clock",
     "RunReport": "controlplane.usecases.report",
+    "ShiftedClock": "controlplane.kernel.clock",
 }
 
 

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from alerting.loading import load_routes
+from alerting.routing import DEFAULT_ROUTES
 from controlplane.contracts.loading import load_contract, load_contracts
 from controlplane.contracts.model import Contract, DatasetSpec
 from controlplane.contracts.promises import guaranteed_latency
@@ -41,6 +43,7 @@ def open_plane(project: str | Path, *, clock: Clock | None = None) -> Plane:
 
 def bind(settings: Project, *, clock: Clock) -> Plane:
     """Return the plane of loaded settings: each port gets its adapter, each adapter gets plain values."""
+    from alerting.receivers import make_receiver  # noqa: PLC0415
     from checks.engines.native import NativeEngine  # noqa: PLC0415 (adapters are imported when a plane is made, not before)
     from controlplane.lakehouse.catalog import IcebergCatalog  # noqa: PLC0415
     from controlplane.lakehouse.housekeeping import IcebergKeeper  # noqa: PLC0415
@@ -86,6 +89,11 @@ def bind(settings: Project, *, clock: Clock) -> Plane:
         pruner=store.pruner,
         credentials=store.credentials,
         service_levels=store.service_levels_of(settings.namespace),
+        alerts=store.alerts,
+        receivers={
+            name: make_receiver(entry, inbox=store.alerts, root=settings.root, environ=os.environ)
+            for name, entry in platform.routes.receivers.items()
+        },
         intervals=settings.intervals,
         retention=settings.retention,
         transports=[load_transport(entry, root=settings.root) for entry in settings.lineage],
@@ -98,7 +106,8 @@ def load_platform(settings: Project) -> Platform:
     """Return every dataset and pipeline of a project, compiled.
 
     Raises:
-        ConfigurationError: contracts or promises cannot be used, or a pipeline makes or reads a dataset without a contract.
+        ConfigurationError: contracts, promises or routes cannot be used, or a pipeline makes or reads a dataset without a
+            contract.
     """
     epoch = settings.tokens.epoch if settings.tokens else 0
     contracts = load_contracts(settings.contracts)
@@ -117,7 +126,8 @@ def load_platform(settings: Project) -> Platform:
                 )
                 raise ConfigurationError(message)
     promises = load_promises(settings.promises, guaranteed_latency(contracts)) if settings.promises else None
-    return Platform(datasets, pipelines, promises)
+    routes = load_routes(settings.routes, datasets, os.environ) if settings.routes else DEFAULT_ROUTES
+    return Platform(datasets, pipelines, promises, routes)
 
 
 def _pipeline(entry: PipelineSettings) -> Pipeline:

@@ -58,7 +58,8 @@ def caller(request: Request, token: Annotated[HTTPAuthorizationCredentials | Non
     secret = request.cookies.get(gate.cookie)
     session = gate.access.session(secret) if secret and request.method in _READING else None
     if session is None:
-        raise _refused("Give a token: Authorization: Bearer TOKEN. `controlplane token new --name NAME` prints one.")
+        message = "Give a token: Authorization: Bearer TOKEN. `controlplane token new --name NAME` prints one."
+        raise _refused(message)
     return CallerState(gate.plane, session.subject)
 
 
@@ -71,12 +72,14 @@ def _bearer(gate: Gate, request: Request, secret: str) -> str:
     wait = gate.tries.wait(address)
     if wait:
         seconds = str(int(wait.total_seconds()) + 1)
-        raise HTTPException(429, "Too many tries with a wrong token; wait a minute.", {"Retry-After": seconds})
+        message = "Too many tries with a wrong token; wait a minute."
+        raise HTTPException(429, message, {"Retry-After": seconds})
     try:
         return gate.access.bearer(secret)
     except SignInRefusedError:
         gate.tries.failed(address)
-        raise _refused("This token does not open anything: it has expired, was revoked or never existed.") from None
+        message = "This token does not open anything: it has expired, was revoked or never existed."
+        raise _refused(message) from None
 
 
 def _refused(message: str) -> HTTPException:

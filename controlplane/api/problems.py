@@ -10,6 +10,7 @@ from controlplane.kernel.errors import (
     DatasetUnknownError,
     HeldError,
     LostRaceError,
+    NotFoundError,
     NotInstalledError,
     SignInRefusedError,
     StoreUnavailableError,
@@ -19,6 +20,7 @@ from controlplane.kernel.errors import (
 
 _STATUS: tuple[tuple[type[ControlPlaneError], int, str], ...] = (
     (DatasetUnknownError, 404, "This dataset is not known"),
+    (NotFoundError, 404, "There is nothing here"),
     (NotInstalledError, 501, "A part is not installed"),
     (ConfigurationError, 400, "This cannot be done as asked"),
     (SignInRefusedError, 401, "Not signed in"),

@@ -1,4 +1,7 @@
-"""The JSON API: the facade's answers, read from the store. Decimal numbers are texts, so that they stay exact; times are ISO 8601."""
+"""The JSON API: the facade's answers, read from the store.
+
+Decimal numbers are texts, so that they stay exact; times are ISO 8601.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,8 @@ router = APIRouter(
 Limit = Annotated[int, Query(ge=1, le=500, description="How many at most")]
 Offset = Annotated[int, Query(ge=0, le=10_000_000, description="How many to leave out first")]
 Number = Annotated[int, Path(ge=1, le=2**53)]
-OpenState = Annotated[str | None, Query(pattern="^(open|pending|firing|acknowledged|resolved)$", description="`open`: not resolved")]
+_STATES = "^(open|pending|firing|acknowledged|resolved)$"
+OpenState = Annotated[str | None, Query(pattern=_STATES, description="`open`: not resolved")]
 
 
 class Acknowledgement(BaseModel):
@@ -37,7 +41,7 @@ class Acknowledgement(BaseModel):
 
 
 @router.get("/sla", tags=["promises"])
-def sla(  # noqa: PLR0913 (filters of one list)
+def sla(  # noqa: PLR0913, PLR0917 (filters of one list; FastAPI passes them by name)
     call: Caller,
     consumer: str | None = None,
     tier: Annotated[int | None, Query(ge=1, le=3)] = None,
@@ -51,7 +55,7 @@ def sla(  # noqa: PLR0913 (filters of one list)
 
 
 @router.get("/alerts", tags=["alerts"])
-def alerts(  # noqa: PLR0913 (filters of one list)
+def alerts(
     call: Caller,
     state: OpenState = "open",
     priority: Priority | None = None,
@@ -82,7 +86,7 @@ def silences(call: Caller) -> list[Silence]:
 
 
 @router.get("/datasets", tags=["datasets"])
-def datasets(  # noqa: PLR0913 (filters of one list)
+def datasets(
     call: Caller,
     text: Annotated[str, Query(max_length=200)] = "",
     layer: str = "",
@@ -110,5 +114,3 @@ def run(call: Caller, run_id: str) -> dict[str, Any]:
 def plane_health(call: Caller) -> Health:
     """How the plane itself is: the watcher, waiting messages, overdue jobs."""
     return health(call.plane.ports)
-
-

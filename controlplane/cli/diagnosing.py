@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
@@ -93,7 +93,7 @@ def _project(folder: Path) -> Iterator[Finding]:
     yield Finding("lint", "ok", f"{found.files} files")
     with open_project(folder) as plane:
         ports = plane.ports
-        yield _tried("store", lambda: f"{len(ports.journal.runs(limit=1))} of the newest runs read")
+        yield _tried("store", lambda: _sizes(ports.pruner.sizes()))
         yield _tried("catalog", lambda: f"{sum(summary.rows is not None for summary in plane.datasets())} datasets published")
         topics = [pipeline.topic for pipeline in ports.platform.pipelines if pipeline.topic]
         yield _tried(
@@ -103,6 +103,11 @@ def _project(folder: Path) -> Iterator[Finding]:
             yield _tried("tokens key", lambda: f"epoch {ports.tokens.master().epoch}")
         yield _tried("seal key", lambda: f"epoch {ports.seal.master().epoch}")
     yield Finding("debug", "ok", f"CONTROLPLANE_DEBUG is {'set' if os.environ.get('CONTROLPLANE_DEBUG') else 'not set'}")
+
+
+def _sizes(rows: Mapping[str, int]) -> str:
+    largest = sorted(rows, key=lambda table: (-rows[table], table))[:3]
+    return f"{sum(rows.values()):,} rows; " + ", ".join(f"{rows[table]:,} {table}" for table in largest)
 
 
 def _tried(what: str, look: Callable[[], str]) -> Finding:

@@ -14,7 +14,8 @@ from controlplane.kernel.errors import ControlPlaneError
 
 _COMMANDS = {
     "check": "checking", "lint": "linting", "run": "running", "runs": "running", "hold": "running",
-    "quarantine": "running", "lineage": "tracing", "doctor": "diagnosing", "init": "starting", "pii": "proving", "serve": "serving",
+    "quarantine": "running", "lineage": "tracing", "doctor": "diagnosing", "init": "starting", "pii": "proving",
+    "serve": "serving", "alerts": "alerting",
 }  # fmt: skip
 
 

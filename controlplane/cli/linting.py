@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET
 
 import click
 
+from alerting.loading import load_routes
 from controlplane.cli import codes
 from controlplane.cli.options import find_project, format_option, print_json, project_option
 from controlplane.cli.rendering import annotation
@@ -42,7 +43,7 @@ class Found:
 @project_option
 @format_option("junit", "github", "markdown")
 def lint_command(files: tuple[Path, ...], project: Path | None, form: str) -> int:
-    """Read contracts (FILES), or the whole project without FILES: project file, contracts, promises and SQL."""
+    """Read contracts (FILES), or the whole project without FILES: project file, contracts, promises, routes and SQL."""
     found = lint_files(files) if files else lint_project(find_project(project))
     _print(found, form)
     return codes.USAGE if found.problems else codes.PASSED
@@ -61,7 +62,7 @@ def lint_files(files: Sequence[Path]) -> Found:
 
 
 def lint_project(folder: Path) -> Found:
-    """Return what is wrong with a project: its file, its contracts together, its promises, its SQL."""
+    """Return what is wrong with a project: its file, its contracts together, its promises, its routes, its SQL."""
     found = Found(files=1)
     project = _collected(found, str(folder), lambda: load_project(folder, os.environ))
     if not isinstance(project, Project):
@@ -77,6 +78,10 @@ def lint_project(folder: Path) -> Found:
         promises = project.promises
         levels = _collected(found, str(promises), lambda: load_promises(promises, guaranteed_latency(known)))
         found.warnings += getattr(levels, "warnings", ())
+    if project.routes is not None:
+        found.files += 1
+        routes, names = project.routes, [spec.name for contract in known for spec in contract.datasets]
+        _collected(found, str(routes), lambda: load_routes(routes, names if known else None, os.environ))
     found.problems += _models(project, known, found) if known else ()
     return found
 

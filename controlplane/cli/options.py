@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from controlplane.kernel.durations import parse_duration
 from controlplane.kernel.outcome import Severity
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -31,6 +32,24 @@ class Moment(click.ParamType[datetime]):
 
 
 MOMENT = Moment()
+
+
+class Span(click.ParamType[timedelta]):
+    """A length of time in ISO 8601."""
+
+    name = "ISO-8601"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        """Return the length of time."""
+        if isinstance(value, timedelta):
+            return value
+        try:
+            return parse_duration(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+SPAN = Span()
 
 
 def project_option(command: Command) -> Command:

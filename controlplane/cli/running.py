@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -63,6 +64,8 @@ def run_command(  # noqa: PLR0913 (one parameter an option)
         if form == "json":
             documents = [report.document() for report in reports]
             print_json(documents[0] if len(names) == 1 else documents)
+        with suppress(ControlPlaneError):  # what cannot be sent now stays in the outbox, and `alerts` shows why
+            plane.deliver()
         return codes.highest(found)
 
 

@@ -9,6 +9,7 @@ import socket
 import sys
 import threading
 from contextlib import suppress
+from datetime import timedelta
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
@@ -19,7 +20,8 @@ import click
 
 from controlplane import open as open_project
 from controlplane.cli import codes
-from controlplane.cli.options import find_project, project_option
+from controlplane.cli.options import SPAN, find_project, project_option
+from controlplane.kernel.clock import ShiftedClock
 from controlplane.kernel.errors import ConfigurationError, ControlPlaneError, UnavailableError
 from controlplane.kernel.logs import event, set_up
 from controlplane.settings import load_project
@@ -42,15 +44,25 @@ _CLOSING = 5  # seconds that open connections have to end
 @click.option("--no-schedule", is_flag=True, help="Start no jobs; another process, or people, run pipelines.")
 @click.option("--no-pages", is_flag=True, help="No pages and no API: schedule and health only.")
 @click.option("--once-link", is_flag=True, help="Print a link that signs in once; always printed on a terminal.")
+@click.option("--clock-behind", type=SPAN, help="Let the plane's clock stay behind, as PT90M: for replayed data.")
 @click.option("--allow-remote", is_flag=True, help="Let other machines in. Answers are not encrypted: put TLS in front.")
 def serve_command(  # noqa: PLR0913 (one parameter an option)
-    project: Path | None, host: str, port: int, *, no_schedule: bool, no_pages: bool, once_link: bool, allow_remote: bool
+    project: Path | None,
+    host: str,
+    port: int,
+    *,
+    no_schedule: bool,
+    no_pages: bool,
+    once_link: bool,
+    clock_behind: timedelta | None,
+    allow_remote: bool,
 ) -> int:
     """Serve pages, API and health, and run what is due. Any number of processes may do so on one store."""
     folder = find_project(project)
     settings = load_project(folder, os.environ)
     listener = _listen(host, port, allow_remote=allow_remote)
-    with listener, open_project(folder) as plane:
+    clock = ShiftedClock(clock_behind) if clock_behind else None
+    with listener, open_project(folder, clock=clock) as plane:
         _usable(plane)
         set_up(file=settings.logs)
         url = f"http://{_written(host)}:{listener.getsockname()[1]}"

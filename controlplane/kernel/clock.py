@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from controlplane.kernel.ports import Clock
 
@@ -14,6 +14,21 @@ class SystemClock(Clock):
     def now(self) -> datetime:
         """Return the current instant, timezone-aware, in UTC."""
         return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class ShiftedClock(Clock):
+    """A clock that goes at the pace of the machine's and stays behind it: for data of another time that goes on arriving.
+
+    Attributes:
+        behind: by how much; the same in every process that works on one project.
+    """
+
+    behind: timedelta
+
+    def now(self) -> datetime:
+        """Return the current instant less ``behind``, timezone-aware, in UTC."""
+        return datetime.now(UTC) - self.behind
 
 
 @dataclass

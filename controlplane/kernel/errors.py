@@ -21,6 +21,10 @@ class DatasetUnknownError(ConfigurationError):
     """Raised when a dataset is not declared by any contract or not present in the catalog."""
 
 
+class NotFoundError(ConfigurationError):
+    """Raised when what a person names (a run, a check, a row) is not there."""
+
+
 class NotInstalledError(ConfigurationError):
     """Raised when an optional part is missing; the message names the extra to install."""
 

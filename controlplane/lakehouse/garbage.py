@@ -62,7 +62,7 @@ def _addresses(table: Table, store: ManifestStore) -> Iterator[str]:
     seen: set[str] = set()
     for snapshot in metadata.snapshots:
         yield snapshot.manifest_list
-        for manifest in snapshot.manifests(table.io):
+        for manifest in store.manifests(table.io, snapshot):
             if manifest.manifest_path in seen:
                 continue
             seen.add(manifest.manifest_path)

@@ -16,14 +16,16 @@ from pyiceberg.table.snapshots import Snapshot as IcebergSnapshot
 from pyiceberg.types import PrimitiveType
 
 from controlplane.kernel.table import DataFile
+from controlplane.lakehouse.avro import read_manifest, read_manifest_list
 from controlplane.lakehouse.schemas import primitive_types, schema_at
 from controlplane.lakehouse.statistics import FileStats
 
 _KEPT_ENTRIES = 20_000
+_KEPT_LISTS = 200
 
 
 class ManifestStore:
-    """Reads manifests and remembers the last ones read; a manifest never changes once it is written. Thread-safe."""
+    """Reads manifests and lists of them and remembers the last ones read; neither changes once it is written. Thread-safe."""
 
     def __init__(self, kept_entries: int = _KEPT_ENTRIES) -> None:
         """Keep at most ``kept_entries`` manifest entries in memory (about 5 KB each for 20 columns)."""
@@ -31,6 +33,22 @@ class ManifestStore:
         self._lock = Lock()
         self._count = 0
         self._known: OrderedDict[str, tuple[ManifestEntry, ...]] = OrderedDict()
+        self._lists: OrderedDict[str, tuple[ManifestFile, ...]] = OrderedDict()
+
+    def manifests(self, io: FileIO, snapshot: IcebergSnapshot) -> tuple[ManifestFile, ...]:
+        """Return the manifests a snapshot consists of."""
+        path = snapshot.manifest_list
+        with self._lock:
+            known = self._lists.get(path)
+            if known is not None:
+                self._lists.move_to_end(path)
+                return known
+        read = read_manifest_list(io, path)
+        with self._lock:
+            self._lists[path] = read
+            if len(self._lists) > _KEPT_LISTS:
+                self._lists.popitem(last=False)
+        return read
 
     def entries(self, io: FileIO, manifest: ManifestFile) -> tuple[ManifestEntry, ...]:
         """Return all entries of a manifest, deleted ones too."""
@@ -40,7 +58,7 @@ class ManifestStore:
             if known is not None:
                 self._known.move_to_end(path)
                 return known
-        read = tuple(manifest.fetch_manifest_entry(io, discard_deleted=False))
+        read = read_manifest(io, manifest)
         with self._lock:
             if path not in self._known:
                 self._known[path] = read
@@ -68,7 +86,7 @@ def live_files(table: Table, snapshot: IcebergSnapshot, store: ManifestStore) ->
     """Return the data files a snapshot consists of."""
     data: list[ManifestEntry] = []
     deletes: list[ManifestEntry] = []
-    for manifest in snapshot.manifests(table.io):
+    for manifest in store.manifests(table.io, snapshot):
         chosen = data if manifest.content == ManifestContent.DATA else deletes
         chosen.extend(entry for entry in store.entries(table.io, manifest) if entry.status != ManifestEntryStatus.DELETED)
     if not deletes:
@@ -81,7 +99,7 @@ def added_files(table: Table, snapshot: IcebergSnapshot, store: ManifestStore) -
     """Return the data files that this very snapshot added."""
     return tuple(
         entry.data_file
-        for manifest in snapshot.manifests(table.io)
+        for manifest in store.manifests(table.io, snapshot)
         if manifest.content == ManifestContent.DATA and manifest.added_snapshot_id == snapshot.snapshot_id
         for entry in store.entries(table.io, manifest)
         if entry.status == ManifestEntryStatus.ADDED and entry.snapshot_id == snapshot.snapshot_id

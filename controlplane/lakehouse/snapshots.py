@@ -1,7 +1,7 @@
 """Making one snapshot of a table from data files, in the shape that keeps commits quick.
 
 pyiceberg's own overwrite carries every manifest of deleted entries along for ever, and neither of its producers merges
-manifests in an overwrite. The one here drops manifests without live files and merges small ones.
+manifests in an overwrite. The one here drops manifests without live files, merges small ones, and reads none twice.
 """
 
 from __future__ import annotations
@@ -10,23 +10,87 @@ from collections.abc import Iterable, Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from pyiceberg.exceptions import ValidationException
 from pyiceberg.io.pyarrow import _dataframe_to_data_files, schema_to_pyarrow
 from pyiceberg.manifest import DataFile as ManifestDataFile
-from pyiceberg.manifest import ManifestContent, ManifestFile
+from pyiceberg.manifest import ManifestContent, ManifestEntry, ManifestEntryStatus, ManifestFile
 from pyiceberg.schema import Schema
 from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Operation
-from pyiceberg.table.update.snapshot import _ManifestMergeManager, _MergeAppendFiles, _OverwriteFiles
+from pyiceberg.table.update.snapshot import _ManifestMergeManager, _SnapshotProducer
 from pyiceberg.types import DoubleType, FloatType
 
 from controlplane.kernel.errors import ConfigurationError
 from controlplane.kernel.identity import DatasetId
 from controlplane.lakehouse.attempts import OneAttempt
+from controlplane.lakehouse.manifests import ManifestStore
 from controlplane.lakehouse.schemas import MERGED_BYTES, MERGED_COUNT
 
 
-class LeanOverwrite(_OverwriteFiles):
-    """pyiceberg's overwrite by file, without dead manifests and with small ones merged."""
+class LeanSnapshot(_SnapshotProducer["LeanSnapshot"]):
+    """A snapshot made by adding and removing data files, without dead manifests and with small ones merged."""
+
+    def __init__(
+        self, operation: Operation, transaction: OneAttempt, branch: str, properties: Mapping[str, str], store: ManifestStore
+    ) -> None:
+        io = transaction._table.io  # noqa: SLF001 -- pyiceberg's own builder passes it the same way
+        super().__init__(operation, transaction, io, snapshot_properties=dict(properties), branch=branch)
+        self._store = store
+
+    def _parents(self) -> tuple[ManifestFile, ...]:
+        metadata = self._transaction.table_metadata
+        parent = None if self._parent_snapshot_id is None else metadata.snapshot_by_id(self._parent_snapshot_id)
+        return () if parent is None else self._store.manifests(self._io, parent)
+
+    def _build_delete_files_partition_predicate(self) -> None:
+        """Files are removed by name; nothing has to be found by a predicate."""
+
+    def _existing_manifests(self) -> list[ManifestFile]:
+        kept: list[ManifestFile] = []
+        for manifest in self._parents():
+            rest = self._rest_of(manifest)
+            if rest is None:
+                kept.append(manifest)
+            elif rest:
+                with self.new_manifest_writer(self.spec(manifest.partition_spec_id)) as writer:
+                    for entry in rest:
+                        writer.existing(entry)
+                kept.append(writer.to_manifest_file())
+        return kept
+
+    def _rest_of(self, manifest: ManifestFile) -> list[ManifestEntry] | None:
+        """Return what a manifest still lists when the removed files are gone; None where it lists none of them."""
+        if not self._deleted_data_files or manifest.content != ManifestContent.DATA:
+            return None
+        live = self.fetch_manifest_entry(manifest)
+        rest = [entry for entry in live if entry.data_file not in self._deleted_data_files]
+        return None if len(rest) == len(live) else rest
+
+    def _deleted_entries(self) -> list[ManifestEntry]:
+        if not self._deleted_data_files:
+            return []
+        gone = [
+            ManifestEntry.from_args(
+                status=ManifestEntryStatus.DELETED,
+                snapshot_id=self._snapshot_id,
+                sequence_number=entry.sequence_number,
+                file_sequence_number=entry.file_sequence_number,
+                data_file=entry.data_file,
+            )
+            for manifest in self._parents()
+            if manifest.content == ManifestContent.DATA
+            for entry in self.fetch_manifest_entry(manifest)
+            if entry.data_file in self._deleted_data_files
+        ]
+        if missing := self._deleted_data_files - {entry.data_file for entry in gone}:
+            message = f"Missing required files to delete: {', '.join(sorted(one.file_path for one in missing))}"
+            raise ValidationException(message)
+        return gone
+
+    def fetch_manifest_entry(self, manifest: ManifestFile, discard_deleted: bool = True) -> list[ManifestEntry]:  # noqa: FBT001, FBT002 -- pyiceberg's signature
+        """Return a manifest's entries; those of earlier snapshots have mostly been read before."""
+        entries = self._store.entries(self._io, manifest)
+        return [entry for entry in entries if not discard_deleted or entry.status != ManifestEntryStatus.DELETED]
 
     def _process_manifests(self, manifests: list[ManifestFile]) -> list[ManifestFile]:
         alive = [
@@ -36,39 +100,34 @@ class LeanOverwrite(_OverwriteFiles):
         ]
         data = [manifest for manifest in alive if manifest.content == ManifestContent.DATA]
         deletes = [manifest for manifest in alive if manifest.content == ManifestContent.DELETES]
-        merging: _ManifestMergeManager[_OverwriteFiles] = _ManifestMergeManager(
+        merging: _ManifestMergeManager[LeanSnapshot] = _ManifestMergeManager(
             target_size_bytes=MERGED_BYTES, min_count_to_merge=MERGED_COUNT, merge_enabled=True, snapshot_producer=self
         )
         return merging.merge_manifests(data) + deletes
 
 
-def add_snapshot(
+def add_snapshot(  # noqa: PLR0913 (one snapshot: where, what goes in and out, what it says, and who remembers manifests)
     transaction: OneAttempt,
     branch: str,
     *,
     added: Iterable[ManifestDataFile],
     removed: Iterable[ManifestDataFile],
     properties: Mapping[str, str],
+    store: ManifestStore | None = None,
 ) -> int:
     """Stage one snapshot on a branch and return its id; it is an ``append`` when nothing is removed.
+
+    Args:
+        store: remembers manifests read before; None reads them all.
 
     Raises:
         ValidationException: a removed file is not live on the branch.
     """
     gone = tuple(removed)
-    producer: LeanOverwrite | _MergeAppendFiles
-    if gone:
-        producer = LeanOverwrite(
-            operation=Operation.OVERWRITE,
-            transaction=transaction,
-            io=transaction._table.io,  # noqa: SLF001 -- pyiceberg's own builder passes it the same way
-            snapshot_properties=dict(properties),
-            branch=branch,
-        )
-        for data_file in gone:
-            producer.delete_data_file(data_file)
-    else:
-        producer = transaction.update_snapshot(snapshot_properties=dict(properties), branch=branch).merge_append()
+    operation = Operation.OVERWRITE if gone else Operation.APPEND
+    producer = LeanSnapshot(operation, transaction, branch, properties, store or ManifestStore())
+    for data_file in gone:
+        producer.delete_data_file(data_file)
     for data_file in added:
         producer.append_data_file(data_file)
     producer.commit()

@@ -60,7 +60,8 @@ class IcebergWriter(TableWriter):
             if current is not None:
                 return SnapshotId(current.snapshot_id)
             transaction = OneAttempt(table)
-            first = add_snapshot(transaction, MAIN_BRANCH, added=(), removed=(), properties=properties)
+            store = self._catalog.manifests
+            first = add_snapshot(transaction, MAIN_BRANCH, added=(), removed=(), properties=properties, store=store)
             transaction.commit_transaction()
             return SnapshotId(first)
 
@@ -132,7 +133,8 @@ class IcebergWriter(TableWriter):
             transaction = OneAttempt(table)
             transaction.stage(*set_branch(branch, expected=None, to=base))
             stated = {**properties, RUN_ID: str(run_id)}
-            snapshot_id = add_snapshot(transaction, branch, added=added, removed=removed, properties=stated)
+            store = self._catalog.manifests
+            snapshot_id = add_snapshot(transaction, branch, added=added, removed=removed, properties=stated, store=store)
             transaction.commit_transaction()
             return SnapshotId(snapshot_id)
 
@@ -207,7 +209,8 @@ class IcebergWriter(TableWriter):
             transaction = OneAttempt(table)
             transaction.stage(*set_branch(branch, expected=left.snapshot_id, to=head.snapshot_id))
             stated = {**properties, RUN_ID: str(run_id), _SOURCE: str(audited)}
-            snapshot_id = add_snapshot(transaction, branch, added=added, removed=(), properties=stated)
+            store = self._catalog.manifests
+            snapshot_id = add_snapshot(transaction, branch, added=added, removed=(), properties=stated, store=store)
             transaction.commit_transaction()
             return SnapshotId(snapshot_id)
 

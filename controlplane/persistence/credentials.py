@@ -53,8 +53,9 @@ class StoredCredentials:
 
     def touch(self, secret_sha256: str, at_wall: datetime) -> None:
         """Note that one was used."""
+        change = update(credentials).where(credentials.c.secret_sha256 == secret_sha256)
         with self._database.writing() as connection:
-            connection.execute(update(credentials).where(credentials.c.secret_sha256 == secret_sha256).values(seen_wall=at_wall))
+            connection.execute(change.values(seen_wall=at_wall))
 
     def end(self, secret_sha256: str, at_wall: datetime) -> bool:
         """End one; return whether it was alive."""
@@ -64,7 +65,8 @@ class StoredCredentials:
 
     def alive(self, kind: CredentialKind, at_wall: datetime) -> Sequence[Credential]:
         """Return those that still open something, oldest first."""
-        query = select(credentials).where(credentials.c.kind == kind.value, _alive(at_wall)).order_by(credentials.c.created_wall)
+        wanted = select(credentials).where(credentials.c.kind == kind.value, _alive(at_wall))
+        query = wanted.order_by(credentials.c.created_wall)
         with self._database.reading() as connection:
             return [_credential(row) for row in connection.execute(query)]
 

@@ -66,7 +66,8 @@ class StoredOutbox:
         reasons = select(lane, outbox.c.attempts, outbox.c.last_error).where(outbox.c.queue_id.in_(oldest))
         with self._database.reading() as connection:
             why = {row.kind: (row.attempts, row.last_error) for row in connection.execute(reasons)}
-            return [Waiting(*row, *why.get(row[0], (0, None))) for row in connection.execute(counts).tuples()]
+            found = connection.execute(counts).tuples().all()
+        return [Waiting(kind, count, oldest, due, *why.get(kind, (0, None))) for kind, count, oldest, due in found]
 
     def delivered(self, message_id: str, at_wall: datetime) -> None:
         """Mark one as delivered; marking it again changes nothing."""

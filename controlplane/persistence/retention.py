@@ -58,7 +58,7 @@ class StorePruner:
             "facts": self._facts(clock - retention.facts),
             "slots": self._slots(wall - retention.slots),
             "outbox": self._delete(outbox, [outbox.c.queue_id], outbox.c.sent_wall < wall - retention.messages),
-            "inbox": self._delete(inbox, [inbox.c.message_id], inbox.c.read, inbox.c.at < clock - retention.messages),
+            "inbox": self._delete(inbox, [inbox.c.message_id], inbox.c.at < clock - retention.messages),
         }
         return {**gone, **self._alerts(clock - retention.alerts)}
 

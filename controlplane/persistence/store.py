@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from controlplane.kernel.clock import SystemClock
 from controlplane.kernel.ports import Clock
+from controlplane.persistence.alerts import StoredAlerts
 from controlplane.persistence.audit_log import StoredAuditLog
 from controlplane.persistence.credentials import StoredCredentials
 from controlplane.persistence.database import Database
@@ -75,6 +76,7 @@ class Store:
         self.vitals = StoredVitals(self._database)
         self.pruner = StorePruner(self._database)
         self.credentials = StoredCredentials(self._database)
+        self.alerts = StoredAlerts(self._database, clock)
 
     def views_of(self, namespace: str) -> StoredViews:
         """Return what pages read about the datasets of a namespace."""

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     Column,
     Float,
     ForeignKey,
@@ -384,7 +383,6 @@ inbox = Table(
     Column("priority", String(2), nullable=False),
     Column("subject", PlainText, nullable=False),
     Column("document", Text, nullable=False),
-    Column("read", Boolean, nullable=False),
 )
 Index("inbox_newest", inbox.c.at)
 

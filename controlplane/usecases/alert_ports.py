@@ -70,7 +70,7 @@ class Cost:
 
 
 class AlertBook(Protocol):
-    """One transaction over alerts. Nobody else changes alerts meanwhile, so that what is read is still so when it is written."""
+    """One transaction over alerts. Nobody else changes them meanwhile, so that what is read is still so when it is written."""
 
     def open_alerts(self, dataset: str | None = None, kinds: Collection[AlertKind] = ()) -> Sequence[Alert]:
         """Return open alerts, oldest first, of one dataset (None: of all) and of some kinds (empty: of all)."""

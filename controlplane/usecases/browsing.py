@@ -41,7 +41,7 @@ class Browsing:
         """Return one check with its history and a masked sample of what it set aside.
 
         Raises:
-            ConfigurationError: there is no such dataset or check.
+            ConfigurationError: there is no such dataset or check (``DatasetUnknownError``, ``NotFoundError``).
         """
         return checks.check_page(self.ports, dataset, check_id)
 
@@ -50,7 +50,7 @@ class Browsing:
         return runs.list_runs(self.ports, wanted or RunFilter(), limit=limit)
 
     def run_page(self, run_id: str) -> RunPage:
-        """Return what became of a run. Raises ``ConfigurationError`` when there is no such run."""
+        """Return what became of a run. Raises ``NotFoundError`` when there is no such run."""
         return runs.run_page(self.ports, run_id)
 
     def quarantine_list(self) -> QuarantineList:

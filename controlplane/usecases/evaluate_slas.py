@@ -16,6 +16,7 @@ from controlplane.slas.ratios import Path
 from controlplane.slas.status import ObjectiveStatus
 from controlplane.slas.verdicts import Subject
 from controlplane.usecases.model import Pipeline, Platform, Ports
+from controlplane.usecases.raise_alerts import raise_for_objectives
 from controlplane.usecases.sla_ports import Board, BoardFilter
 
 
@@ -36,13 +37,14 @@ class Evaluation:
 
 
 def evaluate(ports: Ports) -> Evaluation:
-    """Judge all promises now and store where they stand.
+    """Judge all promises now, store where they stand, and raise and resolve the alerts about them.
 
     Raises:
         StoreUnavailableError: the store does not answer.
     """
     started, at = time.monotonic(), ports.clock.now()
     states = ports.service_levels.keep(sla_status(ports, at))
+    raise_for_objectives(ports, states)
     return Evaluation(at, len(states), time.monotonic() - started, tuple(states))
 
 

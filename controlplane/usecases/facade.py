@@ -13,6 +13,7 @@ from controlplane.kernel.identity import RunId, SnapshotId
 from controlplane.usecases import health, holds, overview, quarantine
 from controlplane.usecases.browsing import Browsing
 from controlplane.usecases.check_dataset import check_dataset
+from controlplane.usecases.facade_alerts import AlertVerbs
 from controlplane.usecases.govern_batch import BatchRun
 from controlplane.usecases.govern_run import govern_pipeline
 from controlplane.usecases.health import Health
@@ -24,7 +25,7 @@ from controlplane.usecases.report import CheckReport, RunReport, run_report
 from pii_policies.proving import Proof
 
 
-class Plane(Browsing, Promising):
+class Plane(Browsing, Promising, AlertVerbs):
     """A project's control plane. Open one with ``controlplane.open(folder)``; close it, or use it in a ``with`` block.
 
     Attributes:

@@ -23,13 +23,16 @@ from controlplane.kernel.logs import bound, event
 from controlplane.kernel.ports import SqlSession
 from controlplane.usecases.auditing import audit, gather_facts, verdicts
 from controlplane.usecases.backfilling import Span, check_backfill
+from controlplane.usecases.delivering import deliver_here
 from controlplane.usecases.facts import fact_of, note_watermark, wrong_rows
 from controlplane.usecases.holding import replace_held
 from controlplane.usecases.housekeeping import keep_house
 from controlplane.usecases.ingesting import dead_letter
 from controlplane.usecases.planning import Planned, plan_pipeline, supersede
 from controlplane.usecases.ports import RunRecord
-from controlplane.usecases.recording import deliver, lineage_message
+from controlplane.usecases.raise_alerts import after_run, raise_for_stopped
+from controlplane.usecases.recording import lineage_message
+from controlplane.usecases.report import stored
 from controlplane.usecases.screening import Screened, screen
 from controlplane.usecases.transforming import Offered, transform
 from controlplane.usecases.writing import Written, write
@@ -94,8 +97,10 @@ def govern(ports: Ports, task: Task) -> Run:
 
         for attempt in range(_RESTARTS):
             started = time.monotonic()
-            planned = task.plan()
+            planned = _planned(ports, task)
             if planned.run.state is RunState.NOTHING_NEW or not planned.run.state.is_open:
+                if planned.run.state is RunState.NOTHING_NEW:
+                    after_run(ports, planned.run, ())
                 return planned.run
             try:
                 with bound(run_id=str(planned.run.run_id), dataset=dataset.name), _ending_failed(ports, task, planned.run):
@@ -106,9 +111,21 @@ def govern(ports: Ports, task: Task) -> Run:
                 if attempt == _RESTARTS - 1:
                     raise
                 continue
-            deliver(ports)
+            deliver_here(ports)
             return run
     raise AssertionError
+
+
+def _planned(ports: Ports, task: Task) -> Planned:
+    """Plan the run; a pipeline that cannot even be planned is an alert, since no run will tell about it."""
+    try:
+        return task.plan()
+    except (LostRaceError, LeaseTakenError):
+        raise
+    except ControlPlaneError as error:
+        if task.pipeline is not None:
+            raise_for_stopped(ports, task.governed.name, task.pipeline.name, str(error))
+        raise
 
 
 def _carry(ports: Ports, task: Task, planned: Planned, started: float, still_ours: Callable[[], None]) -> Run:
@@ -117,7 +134,9 @@ def _carry(ports: Ports, task: Task, planned: Planned, started: float, still_our
         offered = task.offer(planned, session)
         if offered.input_rows == 0 and not planned.reentering and governed.spec.write_mode.mode is not Mode.OVERWRITE:
             note_watermark(ports, run)
-            return ports.journal.advance(run, RunState.NOTHING_NEW)
+            run = ports.journal.advance(run, RunState.NOTHING_NEW)
+            after_run(ports, run, ())
+            return run
         ports.outbox.add([lineage_message(ports, governed, task.pipeline, run, EventType.START)])
         screened = screen(ports, governed, run, offered.raw, gather_facts(ports, governed, run.clock), session)
         run = ports.journal.advance(run, RunState.SCREENED)
@@ -138,6 +157,7 @@ def _carry(ports: Ports, task: Task, planned: Planned, started: float, still_our
         if decision.state is RunState.PUBLISHED:
             written, results, decision = _publish(ports, governed, run, written, results, session)
     run = _record(ports, task, run, written, balance, results, decision, time.monotonic() - started, letters)
+    after_run(ports, run, [stored(result) for result in results])
     replace_held(ports, run)
     keep_house(ports, governed, run)
     return run
@@ -297,5 +317,6 @@ def fail(ports: Ports, governed: Governed, pipeline: Pipeline | None, run: Run, 
             lineage_message(ports, governed, pipeline, run, EventType.START),
             lineage_message(ports, governed, pipeline, run, EventType.FAIL, error=reason),
         ]
-        ports.records.record(RunRecord(run=run, state=RunState.FAILED, reason=reason, messages=events, fact=fact))
-        deliver(ports)
+        failed = RunRecord(run=run, state=RunState.FAILED, reason=reason, messages=events, fact=fact)
+        after_run(ports, ports.records.record(failed), ())
+        deliver_here(ports)

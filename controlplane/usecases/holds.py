@@ -13,12 +13,13 @@ from controlplane.kernel.identity import RunId, SnapshotId
 from controlplane.kernel.outcome import Outcome
 from controlplane.usecases.auditing import measure
 from controlplane.usecases.compiling.dataset import Governed
+from controlplane.usecases.delivering import deliver_here
 from controlplane.usecases.facts import fact_of, wrong_rows
 from controlplane.usecases.govern_run import LEASE
 from controlplane.usecases.holding import batch_key
 from controlplane.usecases.model import Ports
 from controlplane.usecases.ports import AuditEntry, RunRecord
-from controlplane.usecases.recording import deliver, lineage_message
+from controlplane.usecases.recording import lineage_message
 from lineage.model import EventType
 
 
@@ -87,7 +88,7 @@ def release(ports: Ports, run_id: RunId, reason: str, *, by: str | None = None) 
                 fact=fact_of(ports, run, RunState.PUBLISHED, run.balance, wrong=wrong),
             )
         )
-        deliver(ports)
+        deliver_here(ports)
         return released
 
 

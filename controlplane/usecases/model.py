@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 from hashlib import sha256
 
+from alerting.ports import Receiver
+from alerting.routing import DEFAULT_ROUTES, Routes
 from checks.ports import CheckEngine
 from controlplane.gate.model import InputRole
 from controlplane.gate.ports import (
@@ -23,6 +26,7 @@ from controlplane.kernel.ports import Clock, SqlRunner, TableReader
 from controlplane.slas.model import ServiceLevels
 from controlplane.usecases.access_ports import Credentials
 from controlplane.usecases.agenda import Agenda
+from controlplane.usecases.alert_ports import AlertStore
 from controlplane.usecases.compiling.dataset import Governed
 from controlplane.usecases.ports import AuditLog, Outbox, Records
 from controlplane.usecases.retention_ports import Pruner, Retention
@@ -31,6 +35,7 @@ from controlplane.usecases.sla_ports import ServiceLevelStore
 from controlplane.usecases.views_ports import Views
 from controlplane.usecases.vitals_ports import Vitals
 from controlplane.usecases.wires import Wire
+from lineage.graph import LineageGraph, build_graph
 from lineage.ports import LineageTransport
 from pii_policies.ports import KeyProvider
 from pii_policies.proving import Proof
@@ -72,6 +77,7 @@ class Platform:
     datasets: Mapping[str, Governed]
     pipelines: tuple[Pipeline, ...] = ()
     service_levels: ServiceLevels | None = None
+    routes: Routes = DEFAULT_ROUTES
 
     def governed(self, name: str) -> Governed:
         """Return a dataset by name. Raises ``DatasetUnknownError`` naming the known ones."""
@@ -99,6 +105,20 @@ class Platform:
         """Return the pipelines that read a dataset."""
         return tuple(pipeline for pipeline in self.pipelines if dataset in pipeline.inputs)
 
+    def downstream(self, dataset: str) -> tuple[str, ...]:
+        """Return every dataset that is made from this one, in however many steps, sorted, without itself."""
+        if dataset not in self._downstream:
+            self._downstream[dataset] = self._lineage.downstream(dataset)
+        return self._downstream[dataset]
+
+    @cached_property
+    def _downstream(self) -> dict[str, tuple[str, ...]]:
+        return {}
+
+    @cached_property
+    def _lineage(self) -> LineageGraph:
+        return build_graph((), ((name, pipeline.dataset) for pipeline in self.pipelines for name in pipeline.inputs))
+
     def topics(self, dataset: str) -> frozenset[str]:
         """Return the landing topics a dataset is made from, however far upstream; parents do not count."""
         pipeline = self.making(dataset)
@@ -122,6 +142,7 @@ class Ports:
         agenda, slots: which scheduled jobs are due, and who works on them; intervals: how often the plane's own are due.
         pruner, retention: what forgets, and after how long.
         service_levels: facts, and where every promise stands.
+        alerts: alerts, silences and who was told; receivers: who can be told, by the name the routes give them.
         drift: how far ahead of the plane's clock a source's time may be before it counts as a future timestamp, in seconds.
         grace: how long a file that nothing refers to is left alone (it may belong to a write under way), in wall time.
     """
@@ -154,6 +175,8 @@ class Ports:
     pruner: Pruner
     credentials: Credentials
     service_levels: ServiceLevelStore
+    alerts: AlertStore
+    receivers: Mapping[str, Receiver]
     transports: Sequence[LineageTransport] = ()
     drift: int = 300
     grace: timedelta = timedelta(hours=24)

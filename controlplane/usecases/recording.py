@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 from checks.model import CheckResult
 from controlplane.gate.model import InputRole, Run
-from controlplane.kernel.errors import ControlPlaneError
 from controlplane.kernel.identity import SnapshotId
 from controlplane.kernel.outcome import Outcome
 from controlplane.usecases.compiling.dataset import Governed
@@ -21,8 +19,6 @@ from lineage.events import to_openlineage
 from lineage.model import Assertion, ColumnLineage, DatasetVersion, EventType, RunEvent
 
 LINEAGE = "lineage"
-_RETRY = timedelta(minutes=1)
-_LONGEST = timedelta(hours=1)
 
 
 def lineage_message(  # noqa: PLR0913 (one event tells all of a run)
@@ -111,22 +107,3 @@ def _assertions(results: Sequence[CheckResult]) -> tuple[Assertion, ...]:
         )
         for result in judged
     )
-
-
-def deliver(ports: Ports, limit: int = 100) -> int:
-    """Deliver due outbox messages; what is not taken is tried again later. Return how many were delivered.
-
-    Delivery never fails a run: a transport that does not answer leaves its message in the outbox with the reason.
-    """
-    delivered = 0
-    for message in ports.outbox.due(datetime.now(UTC), limit):
-        try:
-            for transport in ports.transports:
-                transport.emit(message.payload)
-        except ControlPlaneError as error:
-            pause = min(_RETRY * 2**message.attempts, _LONGEST)
-            ports.outbox.postponed(message.message_id, str(error), datetime.now(UTC) + pause)
-            break  # whoever does not answer now would make a run wait once per message
-        ports.outbox.delivered(message.message_id, datetime.now(UTC))
-        delivered += 1
-    return delivered

@@ -163,4 +163,5 @@ def _is_plausible(secret: str) -> bool:
 
 
 def _refused() -> SignInRefusedError:
-    return SignInRefusedError("this link or token does not open anything: it was used, has expired, was revoked or never existed")
+    message = "this link or token opens nothing: it was used, has expired, was revoked or never existed"
+    return SignInRefusedError(message)

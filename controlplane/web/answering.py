@@ -38,9 +38,16 @@ class Trouble:
 
 
 _READERS = "Readers keep the last good snapshot of every dataset; nothing is published while this lasts."
-_NOT_FOUND = Trouble(404, "none", "dim", "There is nothing here", "The address names no page. Search finds datasets, fields and checks.")
+_NOT_FOUND = Trouble(
+    404, "none", "dim", "There is nothing here", "No page has this address. Search finds datasets, fields and checks."
+)
 _DEFECT = Trouble(
-    500, "errored", "err", "This page could not be drawn", "This is a defect of the control plane. Its log has the reason.", _READERS
+    500,
+    "errored",
+    "err",
+    "This page could not be drawn",
+    "This is a defect of the control plane; its log has the reason.",
+    _READERS,
 )
 _METHOD = Trouble(405, "none", "dim", "This address takes no such request", "Go back and use the buttons of the page.")
 
@@ -89,7 +96,9 @@ async def _http(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     headers = error.headers if isinstance(error, HTTPException) else None
     trouble = _METHOD if status == _METHOD.status else _NOT_FOUND if status == _NOT_FOUND.status else None
-    trouble = trouble or Trouble(status, "failed", "bad", "The request was not taken", "Go back, reload the page and try again.")
+    trouble = trouble or Trouble(
+        status, "failed", "bad", "The request was not taken", "Go back, reload the page and try again."
+    )
     if _is_api(request):
         detail = error.detail if isinstance(error, HTTPException) and status not in {404, 405} else trouble.heading
         document = {"type": "about:blank", "title": trouble.heading, "status": status, "detail": detail}

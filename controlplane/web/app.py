@@ -21,10 +21,10 @@ from controlplane.usecases.sign_in import Access
 from controlplane.web.answering import answer_defect, answer_errors
 from controlplane.web.guarding import Guard
 from controlplane.web.navigation import Navigation
-from controlplane.web.pages import alerts, api_docs, board, signing_in
+from controlplane.web.pages import alerts, api_docs, board, datasets, quarantine, runs, search, signing_in
 from controlplane.web.visiting import House
 
-_PAGES = (board, alerts, signing_in, api_docs)
+_PAGES = (board, alerts, datasets, runs, quarantine, search, signing_in, api_docs)
 _BODY = 1_000_000
 _KEPT = int(timedelta(days=365).total_seconds())
 

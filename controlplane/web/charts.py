@@ -70,8 +70,8 @@ def sparkline(
     parts += [f'<path class="x" d="{_line(run, scale)}"/>' for run in _broken(points, bound, worse)]
     parts += _gaps(points)
     place, value = next((place, value) for place, value in reversed(points) if value is not None)
-    bad = _is_bad(value, bound, worse)
-    parts.append(f'<circle{" class=" + chr(34) + "xd" + chr(34) if bad else ""} cx="{_n(_x(place))}" cy="{_n(scale.y(value))}" r="2.5"/>')
+    css = ' class="xd"' if _is_bad(value, bound, worse) else ""
+    parts.append(f'<circle{css} cx="{_n(_x(place))}" cy="{_n(scale.y(value))}" r="2.5"/>')
     return _svg("spark", _WIDTH, _HEIGHT, label, "".join(parts))
 
 
@@ -88,8 +88,9 @@ def bars(values: Sequence[Bar], *, unit: str, allowed: float | None, label: str,
     parts = []
     for step in range(4):
         y, tick = _BASE - step * (_BASE - _TOP) / 3, top * step / 3
-        parts.append(f'<path class="g" d="M44 {_n(y)}H760"/><text x="38" y="{_n(y + 4)}" text-anchor="end">{_tick(tick)}{escape(unit)}</text>')
-    every = max(1, -(-len(shown) // _LABELS))
+        parts.append(f'<path class="g" d="M44 {_n(y)}H760"/>')
+        parts.append(f'<text x="38" y="{_n(y + 4)}" text-anchor="end">{_tick(tick)}{escape(unit)}</text>')
+    every = max(2, -(-len(shown) // _LABELS))
     for index, bar in enumerate(shown):
         x = _LEFT + 8 + (24 - len(shown) + index) * _BAR_SLOT
         parts.append(_bar(bar, x, top))
@@ -97,7 +98,8 @@ def bars(values: Sequence[Bar], *, unit: str, allowed: float | None, label: str,
             parts.append(f'<text x="{_n(x + 9)}" y="158" text-anchor="middle">{escape(bar.label)}</text>')
     if allowed is not None:
         y = _height(allowed, top)
-        parts.append(f'<path class="t" d="M44 {_n(y)}H760"/><text x="60" y="{_n(y - 5)}">{escape(allowed_text or "allowed")}</text>')
+        parts.append(f'<path class="t" d="M44 {_n(y)}H760"/>')
+        parts.append(f'<text x="60" y="{_n(y - 5)}">{escape(allowed_text or "allowed")}</text>')
     return _svg("chart", _WIDE, 168, label, "".join(parts))
 
 
@@ -184,7 +186,8 @@ def _gaps(points: Sequence[tuple[float, float | None]]) -> list[str]:
         if value is None:
             start = place if start is None else start
         elif start is not None:
-            boxes.append(f'<rect class="gap" x="{_n(_x(start))}" y="4" width="{_n(max(4.0, _x(place) - _x(start)))}" height="20" rx="2"/>')
+            width = max(4.0, _x(place) - _x(start))
+            boxes.append(f'<rect class="gap" x="{_n(_x(start))}" y="4" width="{_n(width)}" height="20" rx="2"/>')
             start = None
     return boxes
 

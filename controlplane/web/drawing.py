@@ -57,7 +57,14 @@ def environment() -> Environment:
         "ahead": _relative(formatting.ahead),
         "segment": partial(quote, safe=""),
     }
-    made.globals |= {"status_of": words.status, "budget_bar": charts.budget, "static": static, "link": link, "zone_words": formatting.zone_words}
+    made.globals |= {
+        "status_of": words.status,
+        "budget_bar": charts.budget,
+        "static": static,
+        "link": link,
+        "zone_words": formatting.zone_words,
+        "full": pass_context(_full),
+    }
     return made
 
 
@@ -72,15 +79,22 @@ def _digest(name: str) -> str:
 
 
 @pass_context
-def _at(context: Context, moment: datetime | date | None, *, seconds: bool = False) -> Markup | str:
-    """Write a time as people read it, with the exact one for machines."""
+def _at(
+    context: Context, moment: datetime | date | None, *, seconds: bool = False, now: datetime | None = None
+) -> Markup | str:
+    """Write a time as people read it, with the exact one for machines; ``now`` is wall time where the time is."""
     page: Moment = context["moment"]
     if moment is None:
         return formatting.UNKNOWN
     if not isinstance(moment, datetime):
         return Markup('<time datetime="{}">{}</time>').format(moment.isoformat(), formatting.day(moment))
-    text = formatting.at(moment, page.zone, page.now, seconds=seconds)
+    text = formatting.at(moment, page.zone, now or page.now, seconds=seconds)
     return Markup('<time datetime="{}">{}</time>').format(moment.isoformat(timespec="seconds"), text)
+
+
+def _full(context: Context, moment: datetime) -> str:
+    page: Moment = context["moment"]
+    return formatting.full(moment, page.zone)
 
 
 def _relative(words_of: Callable[[datetime | None, datetime], str]) -> Callable[..., str]:

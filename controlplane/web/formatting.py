@@ -55,10 +55,16 @@ def duration(length: timedelta | Decimal | float | None) -> str:
     seconds = length.total_seconds() if isinstance(length, timedelta) else float(length)
     if seconds < 0:
         return f"\N{MINUS SIGN}{duration(-seconds)}"
-    if seconds < 1:
-        return f"{round(seconds * 1000)}{_GAP}ms" if seconds else f"0{_GAP}s"
-    if seconds < _MINUTE:
-        return f"{seconds:.1f}".removesuffix(".0") + f"{_GAP}s"
+    return _moments(seconds) if seconds < _MINUTE else _longer(seconds)
+
+
+def _moments(seconds: float) -> str:
+    if 0 < seconds < 1:
+        return f"{round(seconds * 1000)}{_GAP}ms"
+    return f"{seconds:.1f}".removesuffix(".0") + f"{_GAP}s"
+
+
+def _longer(seconds: float) -> str:
     if seconds < _HOUR:
         return f"{int(seconds // _MINUTE)}{_GAP}min"
     if seconds < _DAY:
@@ -92,6 +98,12 @@ def at(moment: datetime, zone: tzinfo, now: datetime, *, seconds: bool = False) 
     return f"{local:%a}{_GAP}{day(local.date())}{year}, {clock}"
 
 
+def full(moment: datetime, zone: tzinfo) -> str:
+    """Return a time with weekday, date, year and seconds (``Tue 17 Nov 2026, 14:32:10``)."""
+    local = moment.astimezone(zone)
+    return f"{local:%a}{_GAP}{day(local.date())}{_GAP}{local.year}, {local:%H:%M:%S}"
+
+
 def day(which: date) -> str:
     """Return a day without its year (``9 Oct``)."""
     return f"{which.day}{_GAP}{which:%b}"
@@ -106,12 +118,11 @@ def zone_words(zone: tzinfo, now: datetime) -> str:
 
 
 def short(number: Decimal | int) -> str:
-    """Return a number in at most four characters, for cells of charts (``70``, ``1.2k``, ``59k``, ``3M``)."""
+    """Return a number in a few characters, for cells of charts (``70``, ``1k``, ``59k``, ``3M``)."""
     value = float(number)
     for unit, scale in (("M", 10**6), ("k", 10**3)):
         if value >= scale:
-            part = value / scale
-            return f"{part:.1f}{unit}" if part < 10 and not float(f"{part:.1f}").is_integer() else f"{part:.0f}{unit}"  # noqa: PLR2004 (two figures)
+            return f"{value / scale:.0f}{unit}"
     return f"{value:.0f}" if value >= 1 or not value else "<1"
 
 

@@ -1,7 +1,7 @@
 """What stands before every request: which host is meant, where a form came from, how large it may be, and what browsers may do.
 
-A page on another site can make a browser send requests here. It cannot choose the ``Host`` header of a name it does not own (so a
-rebound name is refused), and browsers tell the truth in ``Origin`` and ``Sec-Fetch-Site`` (so a foreign form is refused).
+A page on another site can make a browser send requests here. It cannot choose the ``Host`` header of a name it does not own, so
+a rebound name is refused; and browsers tell the truth in ``Origin`` and ``Sec-Fetch-Site``, so a foreign form is refused.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ _API = "/api/"
 _STATIC = "/static/"
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _HEADERS = {
-    "content-security-policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; object-src 'none'",
+    "content-security-policy": (
+        "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; object-src 'none'"
+    ),
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",  # not no-referrer: browsers would then send forms with the origin "null"
     "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
@@ -37,7 +39,9 @@ _HEADERS = {
 class Guard:
     """ASGI middleware: refuses what comes from elsewhere and puts the security headers on every answer."""
 
-    def __init__(self, app: ASGIApp, *, base_url: str, on_defect: OnDefect, hosts: Iterable[str] = (), secure: bool = False) -> None:
+    def __init__(
+        self, app: ASGIApp, *, base_url: str, on_defect: OnDefect, hosts: Iterable[str] = (), secure: bool = False
+    ) -> None:
         """Take what is allowed.
 
         Args:
@@ -54,6 +58,7 @@ class Guard:
             self._headers["strict-transport-security"] = "max-age=31536000"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or refuse it; every answer carries the security headers."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

@@ -13,8 +13,9 @@ from controlplane.web.words import status
 
 _LAYERS = ("bronze", "silver", "gold", "serving")
 _MOST = 11
-_BOX, _TALL, _ACROSS, _DOWN, _HEAD = 168, 48, 206, 64, 24
-_SHORT = 22
+_BOX, _TALL, _ACROSS, _DOWN, _HEAD = 196, 48, 222, 64, 24
+_SHORT = 24
+_NOT_OUT = frozenset({"held", "failed"})
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def graph(found: Impact) -> Markup:
         for index, node in enumerate(nodes)
     }
     width = max(3, len(columns)) * _ACROSS - (_ACROSS - _BOX) + 2
-    drawn = [*_heads(columns), *(_edge(places[a], places[b]) for a, b in found.edges)]
+    drawn = [*_heads(columns), *(_edge(places[a], places[b], _edge_tone(found, b)) for a, b in found.edges)]
     drawn += [_box(node, places[node.name]) for node in found.nodes]
     label = f"{found.nodes[0].name} is read by {_words(found.nodes[1:])}" + (f" and {found.more} more" if found.more else "")
     return Markup(  # noqa: S704 (every text is escaped where it is put in)
@@ -98,16 +99,25 @@ def _node(platform: Platform, name: str, states: Mapping[str, str], depth: int) 
 
 def _heads(columns: Mapping[int, Sequence[Node]]) -> Iterable[str]:
     for depth, nodes in columns.items():
-        layers = sorted({node.layer for node in nodes if node.layer}, key=lambda name: _LAYERS.index(name) if name in _LAYERS else 9)
+        present = {node.layer for node in nodes}
+        layers = [name for name in _LAYERS if name in present]
         yield f'<text x="{depth * _ACROSS + 1}" y="12">{escape(", ".join(layers))}</text>'
 
 
-def _edge(start: tuple[int, int], end: tuple[int, int]) -> str:
+def _edge_tone(found: Impact, reader: str) -> str:
+    """Return how the way to a reader is drawn: hit where its newest batch is not out, in doubt where only the root's is not."""
+    states = {node.name: node.state for node in found.nodes}
+    if states[reader] in _NOT_OUT:
+        return ' class="hit"'
+    return ' class="may"' if found.nodes[0].state in _NOT_OUT else ""
+
+
+def _edge(start: tuple[int, int], end: tuple[int, int], css: str) -> str:
     x, y, to_x, to_y = start[0] + _BOX, start[1] + _TALL // 2, end[0], end[1] + _TALL // 2
     if to_x <= start[0]:  # a reader in the same or an earlier column: around the right side
-        return f'<path d="M{x} {y}c26 0 26 {to_y - y} 0 {to_y - y}"/>'
+        return f'<path{css} d="M{x} {y}c26 0 26 {to_y - y} 0 {to_y - y}"/>'
     bend = (to_x - x) // 2
-    return f'<path d="M{x} {y}c{bend} 0 {to_x - x - bend} {to_y - y} {to_x - x} {to_y - y}"/>'
+    return f'<path{css} d="M{x} {y}c{bend} 0 {to_x - x - bend} {to_y - y} {to_x - x} {to_y - y}"/>'
 
 
 def _box(node: Node, place: tuple[int, int]) -> str:

@@ -1,4 +1,4 @@
-"""What the side of every page shows: counts beside the entries and whether the watcher watches; read at most every few seconds."""
+"""What the side of every page shows: counts beside the entries, and whether the watcher watches."""
 
 from __future__ import annotations
 

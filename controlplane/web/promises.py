@@ -97,7 +97,7 @@ def promise_row(status: ObjectiveStatus) -> PromiseRow:
         left=left,
         left_text=percent(left, 0) if left is not None else UNKNOWN,
         left_basis=left_words(status),
-        tone="" if left is None or left > _BUDGET_LOW else "b" if left <= 0 else "w",
+        tone=_budget_tone(left, is_calm=quiet),
         burn=_times(status.burn) if status.burn is not None else "",
         burn_basis=alarm,
         trend=trend(status),
@@ -242,6 +242,13 @@ def next_words(status: ObjectiveStatus, now: datetime) -> bool:
     return status.deadline is not None and status.deadline > now
 
 
+def _budget_tone(left: Decimal | None, *, is_calm: bool) -> str:
+    """Return the tone of a budget's bar: red when it is spent, amber when it is low or something eats it."""
+    if left is None:
+        return ""
+    return "b" if left <= 0 else "w" if left <= _BUDGET_LOW or not is_calm else ""
+
+
 def _strip(consumer: str, unit: str, statuses: Sequence[ObjectiveStatus]) -> Strip:
     days = sorted({entry.day for status in statuses for entry in status.days})[-_DAYS:]
     cells, said = [], []
@@ -256,7 +263,7 @@ def _strip(consumer: str, unit: str, statuses: Sequence[ObjectiveStatus]) -> Str
             cells.append(HeatCell("?", "h0"))
             said.append(f"{day(which)} no evidence")
         elif states == {"planned"}:
-            cells.append(HeatCell("–", "hx"))
+            cells.append(HeatCell("\N{EN DASH}", "hx"))
             said.append(f"{day(which)} not counted")
         else:
             cells.append(HeatCell())
@@ -284,4 +291,4 @@ def _lost_text(entry: Day, status: ObjectiveStatus) -> str:
 
 def _times(burn: Decimal) -> str:
     shown = burn.quantize(Decimal("0.1")) if burn < 10 else burn.quantize(Decimal(1))  # noqa: PLR2004 (two figures that matter)
-    return f"{thousands(shown)}{_GAP}×"
+    return f"{thousands(shown)}{_GAP}\N{MULTIPLICATION SIGN}"

@@ -96,7 +96,8 @@ class VisitState:
     def draw(self, template: str, *, status: int = 200, active: str = "", **context: object) -> HTMLResponse:
         """Return a page. ``active`` names the entry of the navigation it belongs to; the rest goes to the template."""
         counts, health = self.house.navigation.read(self.wall)
-        shown = {**frame(self.request, self.house, self.now), **_signed_in(self, counts, health), "active": active, **context}
+        common = {**frame(self.request, self.house, self.now), **_signed_in(self, counts, health)}
+        shown = {**common, "active": active, **context}
         answer = HTMLResponse(draw(template, shown), status)
         if shown["notice"]:
             answer.delete_cookie("notice", path="/", secure=self.house.secure, httponly=True, samesite="lax")
@@ -130,7 +131,7 @@ class PostedForm:
         """Return a field that must be filled in. Raises ``FormRefusedError`` saying that ``what`` is missing."""
         value = self.get(name)
         if not value:
-            message = f"Nothing was done: {what} is missing. Go back and fill it in; it is kept in the audit log with your name."
+            message = f"Nothing was done: {what} is missing. Go back and fill it in; the audit log keeps it with your name."
             raise FormRefusedError(message, 400)
         return value
 
@@ -173,7 +174,7 @@ def posted_form(visit: Visit, fields: Annotated[FormData, Depends(_fields)]) -> 
     """Return a form's fields. Raises ``FormRefusedError`` when it does not carry the token of the session."""
     given = fields.get("csrf")
     if not isinstance(given, str) or not compare_digest(given.encode(), visit.session.csrf.encode()):
-        message = "Nothing was done: this form belongs to another or an older session. Go back, reload the page and send it again."
+        message = "Nothing was done: this form belongs to another session. Go back, reload the page and send it again."
         raise FormRefusedError(message, 403)
     return PostedForm(fields)
 

@@ -8,10 +8,10 @@ from pipelines.sources.journey import SourceDataMissingError
 from pipelines.sources.people import CANARIES, Canary
 from pipelines.sources.stream_facts import ClickFacts, PaymentFacts, StreamFacts
 from pipelines.sources.streams import EVENT_TOPICS
-from pipelines.sources.window import Emission, Stall, Window, WindowError, build_window
+from pipelines.sources.window import HORIZON_DAYS, Emission, Stall, Window, WindowError, build_window
 
 __all__ = [
-    "CANARIES", "EVENT_TOPICS", "STEP", "TABLES", "TOPICS",
+    "CANARIES", "EVENT_TOPICS", "HORIZON_DAYS", "STEP", "TABLES", "TOPICS",
     "Canary", "ClickFacts", "Emission", "PaymentFacts", "SourceDataMissingError", "SourceFacts", "Stall", "StreamFacts",
     "TopicFacts", "Window", "WindowError", "build_window",
 ]  # fmt: skip

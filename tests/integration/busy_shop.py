@@ -10,7 +10,8 @@ from controlplane.kernel.errors import ControlPlaneError
 from tests.integration.shop import Feed, later, make_shop, open_shop
 
 MISTYPED = "Customer6-at-example.org"
-"""An e-mail address of a quarantined customer, as the source sent it: no page may show it."""
+CLEAR = (MISTYPED, "Customer Number6", "6 Long Street", "+1 555 010 0006", "1980-05-17")
+"""What the source sent about a quarantined customer: no page may show any of it."""
 
 PIPELINES = ("cdc_customers", "cdc_orders", "customers", "orders")
 

@@ -20,6 +20,8 @@ from controlplane.settings import (
     read_project,
 )
 from controlplane.settings_operation import Housekeeping, Limits
+from controlplane.usecases.retention_ports import Retention
+from controlplane.usecases.schedule_ports import Intervals
 
 PROJECT = """\
 version: 1
@@ -48,6 +50,9 @@ calendar: {time_zone: Europe/Berlin}
 lineage: [{to: file, path: state/lineage.jsonl}]
 housekeeping: {small_files: 4, grace: PT12H}
 limits: {memory: 2GB, threads: 2, timeout: PT5M}
+schedule: {ingestion: PT1M, evaluation: PT30S}
+retention: {runs: P30D, slots: P2D}
+logs: state/logs/serve.jsonl
 """
 
 
@@ -90,6 +95,9 @@ def test_a_project_is_read_whole_with_absolute_paths(root: Path) -> None:
     assert (found.promises, found.routes, found.policies) == (root / "slas.yaml", root / "alerting" / "routes.yaml", ())
     assert found.housekeeping == Housekeeping(4, timedelta(hours=12))
     assert found.limits == Limits("2GB", 2, timedelta(minutes=5))
+    assert found.intervals == Intervals(ingestion=timedelta(minutes=1), evaluation=timedelta(seconds=30))
+    assert found.retention == Retention(runs=timedelta(days=30), slots=timedelta(days=2))
+    assert found.logs == root / "state/logs/serve.jsonl"
     assert found.lineage == ({"to": "file", "path": str(root / "state" / "lineage.jsonl")},)
 
 
@@ -122,6 +130,7 @@ def test_the_least_a_project_says(root: Path) -> None:
     assert (found.warehouse, found.state, found.store_url) == (f"file://{root}/lake", "file:///x", "postgresql://h/d")
     assert (found.landing, found.tokens, found.pipelines, found.time_zone) == (None, None, (), "UTC")
     assert (found.housekeeping, found.limits) == (Housekeeping(), Limits())
+    assert (found.intervals, found.retention, found.logs) == (Intervals(), Retention(), None)
 
 
 def test_the_file_itself_may_be_named(root: Path) -> None:
@@ -202,6 +211,12 @@ def test_properties_of_the_catalog_and_the_key_of_a_receiver_may_be_variables(ro
         ("memory: 2GB", "memory: lots", 26, ("memory",)),
         ("threads: 2", "threads: 0", 26, ("from 1 to 1024",)),
         ("timeout: PT5M", "timeout: PT0S", 26, ("longer than nothing",)),
+        ("ingestion: PT1M", "ingestion: 1m", 27, ("ingestion", "PT6H")),
+        ("ingestion: PT1M", "ingestion: PT0S", 27, ("at least PT1S and at most P1D",)),
+        ("evaluation: PT30S", "evaluation: P2D", 27, ("at least PT1S and at most P1D",)),
+        ("evaluation: PT30S", "evaluate: PT30S", 27, ("unknown key 'evaluate'", "evaluation")),
+        ("runs: P30D", "runs: PT1H", 28, ("at least P1D",)),
+        ("logs: state/logs/serve.jsonl", "logs: [a]", 29, ("must be text",)),
         ("name: shop\n", "name: ${NAME}\n", 2, ("store.url, keys",)),
         ("policies: []", "policies: ['${HOME}/p.yaml']", 15, ("store.url, keys",)),
     ],
@@ -269,6 +284,8 @@ def test_the_schema_for_editors_has_the_keys_that_loading_reads(root: Path) -> N
         "lineage[0]": sorted(parts["lineage"]["properties"]),
         "housekeeping": sorted(top["housekeeping"]["properties"]),
         "limits": sorted(top["limits"]["properties"]),
+        "schedule": sorted(top["schedule"]["properties"]),
+        "retention": sorted(top["retention"]["properties"]),
     }
 
 

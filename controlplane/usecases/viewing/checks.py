@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from checks.model import Check
-from controlplane.kernel.errors import ConfigurationError
+from controlplane.kernel.errors import NotFoundError
 from controlplane.kernel.outcome import Outcome
 from controlplane.usecases.compiling.dataset import Governed
 from controlplane.usecases.model import Ports
@@ -18,7 +18,9 @@ from controlplane.usecases.views_ports import DatasetState, KeptFilter, KeptLine
 NEVER = "never"
 """Stands where a check was never judged."""
 
-_RANK = {outcome: rank for rank, outcome in enumerate((Outcome.FAILED, Outcome.ERRORED, Outcome.NO_EVIDENCE, NEVER))}
+_RANK = {
+    outcome: rank for rank, outcome in enumerate((Outcome.FAILED, Outcome.ERRORED, Outcome.NO_EVIDENCE, Outcome.PASSED, NEVER))
+}
 _SAMPLE = 8
 
 
@@ -70,7 +72,8 @@ class CheckPage:
     """One check with its history.
 
     Attributes:
-        title: what must hold; terms: threshold, allowance, scope and consequence.
+        title: what must hold, in the author's words where the definition says little; statement: what the definition says.
+        terms: threshold, allowance, scope and consequence.
         description, reason: the contract author's words; place: ``file:line`` of the dataset's contract.
         results: of the newest judged batch, one per segment.
         history: oldest first, in runs and on published data.
@@ -81,6 +84,7 @@ class CheckPage:
     line: DatasetLine
     check: Check
     title: str
+    statement: str
     terms: tuple[str, ...]
     description: str | None
     judged: RunLine | None
@@ -93,7 +97,7 @@ class CheckPage:
 
 
 def list_checks(ports: Ports, wanted: CheckFilter, *, limit: int = 50, offset: int = 0) -> CheckList:
-    """Return a page of the checks that match: failed, errored, without evidence, never judged, then passed."""
+    """Return a page of the checks that match: failed, errored, without evidence, passed, never judged."""
     datasets, states = ports.platform.datasets, ports.views.states()
     unwell = _not_passed(ports, states)
     matching: list[tuple[int, Check]] = []
@@ -123,13 +127,13 @@ def check_page(ports: Ports, dataset: str, check_id: str) -> CheckPage:
 
     Raises:
         DatasetUnknownError: no contract describes the dataset.
-        ConfigurationError: the dataset has no such check.
+        NotFoundError: the dataset has no such check.
     """
     governed = ports.platform.governed(dataset)
     check = next((check for check in governed.checks if check.id == check_id), None)
     if check is None:
         message = f"{dataset} has no check {check_id!r}; its contract ({governed.spec.place}) has {len(governed.checks)}"
-        raise ConfigurationError(message)
+        raise NotFoundError(message)
     line = dataset_lines(ports, [dataset])[dataset]
     judged = ports.views.run(line.state.judged_run_id) if line.state and line.state.judged_run_id else None
     results = ports.views.results([judged.run_id]).get(judged.run_id, ()) if judged else ()
@@ -140,7 +144,8 @@ def check_page(ports: Ports, dataset: str, check_id: str) -> CheckPage:
         governed=governed,
         line=line,
         check=check,
-        title=title(check),
+        title=title_of(check_id, check, descriptions(governed.spec)),
+        statement=title(check),
         terms=terms(check),
         description=descriptions(governed.spec).get(check_id),
         judged=judged,

@@ -13,7 +13,7 @@ from controlplane.kernel.outcome import Outcome
 from controlplane.usecases.compiling.dataset import Governed
 from controlplane.usecases.model import Ports
 from controlplane.usecases.ports import StoredResult
-from controlplane.usecases.viewing.statements import descriptions, title
+from controlplane.usecases.viewing.statements import descriptions, rule_ids, title
 from controlplane.usecases.views_ports import DatasetState, KeptCount, KeptGroup, PastResult, RunFilter, RunLine
 
 _SAYS_LITTLE = frozenset({CheckKind.SQL, CheckKind.AGGREGATE, CheckKind.RECONCILIATION, CheckKind.VOLUME_CHANGE})
@@ -27,12 +27,12 @@ class Standing(StrEnum):
     HELD = "held"
     FAILED = "failed"
     CHECKS = "checks"
-    NONE = "none"
     PUBLISHED = "published"
+    NONE = "none"
 
     @property
     def rank(self) -> int:
-        """0 for ``held`` up to 4 for ``published``."""
+        """0 for ``held`` up to 4 for ``none``."""
         return list(Standing).index(self)
 
 
@@ -93,12 +93,14 @@ class Judged:
         check: None where the contract no longer has it.
         title: what must hold, as a sentence; the author's words where the contract has some.
         past: what it said in the newest runs, oldest first.
+        implied: whether the schema of the contract implies the check, and nobody wrote it.
     """
 
     result: StoredResult
     check: Check | None
     title: str
     past: tuple[PastResult, ...]
+    implied: bool
 
 
 @dataclass(frozen=True)
@@ -190,11 +192,12 @@ def is_personal(spec: FieldSpec) -> bool:
 
 
 def _judged(ports: Ports, governed: Governed, judged: RunLine) -> tuple[Judged, ...]:
-    """Return the results of a run, what needs a person first; inside equals in the order of the contract."""
+    """Return the results of a run, what needs a person first, then what a person wrote, in the order of the contract."""
     past: dict[tuple[str, str | None], list[PastResult]] = defaultdict(list)
     for one in ports.views.recent(governed.name):
         past[one.check_id, one.segment].append(one)
     checks, written = {check.id: check for check in governed.checks}, descriptions(governed.spec)
+    own = rule_ids(governed.spec)
     results = ports.views.results([judged.run_id]).get(judged.run_id, ())
     order = {outcome.value: rank for rank, outcome in enumerate(_WORST_FIRST)}
     return tuple(
@@ -203,8 +206,9 @@ def _judged(ports: Ports, governed: Governed, judged: RunLine) -> tuple[Judged, 
             check=checks.get(result.check_id),
             title=title_of(result.check_id, checks.get(result.check_id), written),
             past=tuple(past[result.check_id, result.segment]),
+            implied=result.check_id not in own,
         )
-        for result in sorted(results, key=lambda result: (order.get(result.outcome, 0), not result.quarantined))
+        for result in sorted(results, key=lambda result: (order.get(result.outcome, 0), result.check_id not in own))
     )
 
 
@@ -212,7 +216,8 @@ def title_of(check_id: str, check: Check | None, written: Mapping[str, str]) -> 
     """Return a check's sentence: what its definition says, the author's words where a definition says little, else its id."""
     if check is None:
         return check_id
-    return written.get(check_id, title(check)) if check.kind in _SAYS_LITTLE else title(check)
+    says_little = check.kind in _SAYS_LITTLE or "pattern" in check.arguments
+    return written.get(check_id, title(check)) if says_little else title(check)
 
 
 def _upstream(ports: Ports, name: str) -> Mapping[str, str]:

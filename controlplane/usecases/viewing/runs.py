@@ -8,13 +8,13 @@ from datetime import datetime
 from uuid import UUID
 
 from controlplane.gate.model import InputPin, InputRole
-from controlplane.kernel.errors import ConfigurationError
+from controlplane.kernel.errors import NotFoundError
 from controlplane.kernel.identity import RunId
 from controlplane.kernel.outcome import Outcome
 from controlplane.usecases.model import Ports
 from controlplane.usecases.ports import AuditEntry, StoredResult
 from controlplane.usecases.viewing.datasets import title_of
-from controlplane.usecases.viewing.statements import descriptions
+from controlplane.usecases.viewing.statements import descriptions, rule_ids
 from controlplane.usecases.views_ports import RunFilter, RunLine
 
 _ORDER = {outcome.value: rank for rank, outcome in enumerate((Outcome.FAILED, Outcome.ERRORED, Outcome.NO_EVIDENCE))}
@@ -35,6 +35,7 @@ class RunPage:
     Attributes:
         inputs: what it read, landing files folded to one entry a topic: (role, name, what was pinned).
         results: what its checks said, what needs a person first, each with the check's sentence.
+        written: ids of the checks that a person wrote; the schema implies the others.
         audit: what people did with it, newest first.
         aside: rows it set aside, or would set aside when released.
         tier: of its dataset; None when no contract describes it any more.
@@ -43,6 +44,7 @@ class RunPage:
     line: RunLine
     inputs: tuple[tuple[str, str, str], ...]
     results: tuple[tuple[StoredResult, str], ...]
+    written: frozenset[str]
     audit: tuple[AuditEntry, ...]
     aside: int
     tier: int | None
@@ -58,23 +60,24 @@ def list_runs(ports: Ports, wanted: RunFilter, *, limit: int = 50) -> RunList:
 
 
 def run_page(ports: Ports, run_id: str) -> RunPage:
-    """Return what became of a run. Raises ``ConfigurationError`` when there is no such run."""
+    """Return what became of a run. Raises ``NotFoundError`` when there is no such run."""
     line = ports.views.run(run_id)
     run = ports.journal.find(RunId(UUID(line.run_id))) if line else None
     if line is None or run is None:
         message = f"there is no run {run_id!r}; the list of runs shows the known ones"
-        raise ConfigurationError(message)
+        raise NotFoundError(message)
     governed = ports.platform.datasets.get(line.dataset)
     checks = {check.id: check for check in governed.checks} if governed else {}
     written = descriptions(governed.spec) if governed else {}
     results = sorted(
         ports.views.results([line.run_id]).get(line.run_id, ()),
-        key=lambda result: (_ORDER.get(result.outcome, len(_ORDER)), not result.quarantined),
+        key=lambda result: _ORDER.get(result.outcome, len(_ORDER)),
     )
     return RunPage(
         line=line,
         inputs=tuple(_inputs(run.plan.inputs)),
         results=tuple((result, title_of(result.check_id, checks.get(result.check_id), written)) for result in results),
+        written=rule_ids(governed.spec) if governed else frozenset(),
         audit=tuple(ports.audit_log.entries(line.run_id)),
         aside=line.balance.quarantined if line.balance else 0,
         tier=governed.spec.tier if governed else None,

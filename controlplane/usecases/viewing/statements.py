@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from checks.model import Check, CheckKind
 from checks.numbers import rounded
 from checks.sql.aggregates import aggregate_words
 from checks.wording import allowance, article, limit
-from controlplane.contracts.model import DatasetSpec
+from controlplane.contracts.model import DatasetSpec, QualityRule
 
 _LIMITS: Mapping[str, str] = {
     "minimum": "at least {}",
@@ -48,9 +48,20 @@ def terms(check: Check) -> tuple[str, ...]:
 
 def descriptions(spec: DatasetSpec) -> Mapping[str, str]:
     """Return what a contract's author wrote about its checks, by check id."""
-    written = {f"{spec.name}.{rule.id}": rule.description for rule in spec.rules}
-    written |= {f"{spec.name}.{field.name}.{rule.id}": rule.description for field in spec.fields for rule in field.rules}
-    return {check_id: text for check_id, text in written.items() if text}
+    return {check_id: rule.description for check_id, rule in _rules(spec) if rule.description}
+
+
+def rule_ids(spec: DatasetSpec) -> frozenset[str]:
+    """Return the ids of the checks that a contract's author wrote; the schema implies the others."""
+    return frozenset(check_id for check_id, _ in _rules(spec))
+
+
+def _rules(spec: DatasetSpec) -> Iterator[tuple[str, QualityRule]]:
+    for rule in spec.rules:
+        yield f"{spec.name}.{rule.id}", rule
+    for field in spec.fields:
+        for rule in field.rules:
+            yield f"{spec.name}.{field.name}.{rule.id}", rule
 
 
 def _field(check: Check) -> str:
@@ -137,6 +148,8 @@ def allowed(check: Check) -> str:
         percent = " %" if check.quarantine.unit == "percent" else " rows"
         return f"≤ {rounded(check.quarantine.max)}{percent} aside"
     text = limit(check)
+    if check.unit == "rows" and check.kind is not CheckKind.FRESHNESS:
+        text = text.replace(" allowed", " rows allowed").replace(" expected", " rows expected")
     for word, sign in (("at least ", "≥ "), ("at most ", "≤ "), ("more than ", "> "), ("less than ", "< "), ("exactly ", "= ")):
         text = text.replace(word, sign)
     return text.removesuffix(" allowed").removesuffix(" expected").removeprefix("from ").replace(" to ", " \N{EN DASH} ")

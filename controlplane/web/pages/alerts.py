@@ -86,7 +86,9 @@ def alert_page(visit: Visit, alert_id: Number) -> Response:
         impact=found,
         graph=graph(found) if found and len(found.nodes) > 1 else None,
         timeline=timeline(alert, audit),
-        silences=[silence for silence in visit.plane.silences() if dict(silence.matchers).items() <= dict(alert.labels).items()],
+        silences=[
+            silence for silence in visit.plane.silences() if dict(silence.matchers).items() <= dict(alert.labels).items()
+        ],
         lengths=_SILENCES,
         states=_states(visit, found),
     )
@@ -149,7 +151,8 @@ def _states(visit: VisitState, found: Impact | None) -> dict[str, list[str]]:
     if found is None or levels is None:
         return {}
     return {
-        node.name: sorted({promise.consumer for promise in levels.promises if node.name in promise.datasets}) for node in found.nodes
+        node.name: sorted({promise.consumer for promise in levels.promises if node.name in promise.datasets})
+        for node in found.nodes
     }
 
 
@@ -159,6 +162,6 @@ def _chart(visit: VisitState, alert: Alert) -> Markup | None:
     if not wanted or dataset is None or dataset not in visit.plane.ports.platform.datasets:
         return None
     checks = visit.plane.ports.platform.datasets[dataset].checks
-    check = next((check for check in checks if check.check_id == wanted), None)
+    check = next((check for check in checks if check.id == wanted), None)
     history = visit.plane.ports.views.history(dataset, wanted, _RUNS)
     return results.history_chart(history, check, visit.zone) if check is not None and history else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fastapi import APIRouter
@@ -11,7 +10,8 @@ from markupsafe import Markup
 
 from controlplane.kernel.outcome import Outcome, Severity
 from controlplane.usecases.viewing.checks import CheckFilter
-from controlplane.usecases.viewing.datasets import DatasetFilter, DatasetPage, Judged, Standing
+from controlplane.usecases.viewing.datasets import DatasetFilter, Judged, Standing
+from controlplane.web.kept import cell, telling
 from controlplane.web.paging import Pager
 from controlplane.web.results import Measured, allowed_of, history_chart, measured, quantity, tally, trend
 from controlplane.web.visiting import Page, Visit
@@ -48,13 +48,14 @@ def datasets(  # noqa: PLR0913, PLR0917 (each filter of the list is a parameter 
 def dataset(visit: Visit, name: str) -> Response:
     """Draw all there is to know of a dataset."""
     found = visit.plane.dataset_page(name)
-    rows = [_row(judged) for judged in _first(found)]
+    shown = [one for one in found.results if one.result.outcome != Outcome.PASSED or not one.implied][:_SHOWN]
+    told = {id(one) for one in shown}
     return visit.draw(
         "dataset.html",
         active="datasets",
         found=found,
-        rows=rows,
-        more=len(found.results) - len(rows),
+        rows=[_row(judged) for judged in shown],
+        folded=[judged for judged in found.results if id(judged) not in told],
         outcomes=tally(judged.result.outcome for judged in found.results),
         last=next((run.balance.passed for run in reversed(found.batches) if run.state == "published" and run.balance), None),
         blocking=[judged for judged in found.results if judged.check and judged.check.blocking],
@@ -75,6 +76,8 @@ def check(visit: Visit, name: str, check_id: str) -> Response:
         chart=history_chart(found.history, found.check, visit.zone) if found.history else None,
         outcomes=tally(one.outcome for one in found.history),
         quantity=quantity,
+        cell=cell,
+        columns=telling(found.columns, [check_id], name),
         alerts=visit.plane.alerts(state="open", dataset=name, limit=5),
     )
 
@@ -99,16 +102,6 @@ def checks(  # noqa: PLR0913, PLR0917 (each filter of the list is a parameter of
         pager=Pager(page, _SIZE, found.total, "/checks", query),
         severities=[severity.value for severity in Severity],
     )
-
-
-def _first(found: DatasetPage) -> Sequence[Judged]:
-    """Return the results a page has room for: what did not pass, then what a person wrote, then what the schema implies."""
-    passed = [judged for judged in found.results if judged.result.outcome == Outcome.PASSED]
-    unwell = [judged for judged in found.results if judged.result.outcome != Outcome.PASSED]
-    written = {f"{found.governed.name}.{rule.id}" for rule in found.governed.spec.rules}
-    written |= {f"{found.governed.name}.{field.name}.{rule.id}" for field in found.governed.spec.fields for rule in field.rules}
-    passed.sort(key=lambda judged: judged.result.check_id not in written)
-    return [*unwell, *passed][:_SHOWN]
 
 
 def _row(judged: Judged) -> Row:

@@ -12,12 +12,12 @@ from controlplane.gate.model import KeptKind
 from controlplane.kernel.errors import ConfigurationError
 from controlplane.usecases.viewing.kept import all_of_reason
 from controlplane.web.formatting import plural
+from controlplane.web.kept import cell, telling
 from controlplane.web.paging import link
 from controlplane.web.visiting import FormRefusedError, Posted, PostedForm, Visit, VisitState
 
 router = APIRouter()
 _KINDS = {kind.value: kind for kind in (KeptKind.QUARANTINED, KeptKind.WAITING)}
-_WIDE = 8
 _GROUPS = 50
 _SEPARATOR = " "
 
@@ -39,12 +39,13 @@ def rows(visit: Visit, dataset: str, kind: str = "", reasons: str = "", after: s
     query = {"kind": kind, "reasons": reasons, "fields": fields}
     path = f"/quarantine/{dataset}"
     place = "~".join([found.after[0].isoformat(), *found.after[1:]]) if found.after else None
-    columns = found.columns if fields == "all" else _telling(found.columns, wanted, dataset)
+    columns = found.columns if fields == "all" else telling(found.columns, wanted, dataset)
     return visit.draw(
         "quarantine.html",
         active="quarantine",
         found=found,
         columns=columns,
+        cell=cell,
         hidden=len(found.columns) - len(columns),
         wanted=reasons,
         following=link(path, **query, after=place) if place else None,
@@ -69,6 +70,7 @@ def decide(visit: Visit, posted: Posted, dataset: str) -> Response:
     else:
         message = "Nothing was done: choose to re-check the rows or to discard them."
         raise FormRefusedError(message, 400)
+    visit.house.navigation.forget()
     return visit.see(f"/quarantine/{dataset}", done=done)
 
 
@@ -81,13 +83,6 @@ def _chosen(visit: VisitState, posted: PostedForm, dataset: str) -> Sequence[str
         message = "Nothing was done: no row is chosen. Go back and tick rows, or choose all of the reason."
         raise FormRefusedError(message, 400)
     return chosen
-
-
-def _telling(columns: Sequence[str], reasons: Sequence[str], dataset: str) -> Sequence[str]:
-    """Return the columns that help most within the width of a page: those the reasons speak of, then the first ones."""
-    named = [name for name in columns if any(reason.startswith(f"{dataset}.{name}.") for reason in reasons)]
-    chosen = {*columns[:1], *named, *[name for name in columns if name not in named][:_WIDE]}
-    return [name for name in columns if name in chosen][: _WIDE + len(named)]
 
 
 def _joined(reasons: Sequence[str]) -> str:

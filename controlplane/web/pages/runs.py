@@ -21,9 +21,7 @@ _ENDED = (RunState.PUBLISHED, RunState.HELD, RunState.FAILED, RunState.SUPERSEDE
 
 
 @router.get("/runs", response_class=HTMLResponse)
-def runs(
-    visit: Visit, dataset: str = "", state: str = "", since: str = "", until: str = "", after: str = ""
-) -> Response:
+def runs(visit: Visit, dataset: str = "", state: str = "", since: str = "", until: str = "", after: str = "") -> Response:
     """Draw the list of runs, newest first."""
     wanted = RunFilter(
         dataset=dataset or None,
@@ -50,13 +48,14 @@ def runs(
 def run(visit: Visit, run_id: str) -> Response:
     """Draw what became of one batch."""
     found = visit.plane.run_page(run_id)
-    shown = found.results[:_SHOWN]
+    shown = [one for one in found.results if one[0].outcome != Outcome.PASSED or one[0].check_id in found.written][:_SHOWN]
+    told = {id(one) for one in shown}
     return visit.draw(
         "run.html",
         active="runs",
         found=found,
         rows=[(result, title, measured(result)) for result, title in shown],
-        more=len(found.results) - len(shown),
+        folded=[one for one in found.results if id(one) not in told],
         outcomes=tally(result.outcome for result, _ in found.results),
         failed=[(result, title) for result, title in found.results if result.outcome == Outcome.FAILED],
     )
@@ -68,6 +67,7 @@ def release(visit: Visit, posted: Posted, run_id: str) -> Response:
     report = visit.plane.release(
         run_id, posted.text("reason", "why readers may have this batch all the same"), by=visit.subject
     )
+    visit.house.navigation.forget()
     return visit.see(f"/runs/{run_id}", done=f"Released. Readers of {report.dataset} see this batch.")
 
 

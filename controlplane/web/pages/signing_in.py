@@ -7,12 +7,12 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from controlplane.api.callers import Gate
+from controlplane.api.trying import Tries
 from controlplane.kernel.errors import SignInRefusedError
 from controlplane.usecases.sign_in import SESSION_LIFE
 from controlplane.web.drawing import draw
 from controlplane.web.guarding import peer
-from controlplane.api.callers import Gate
-from controlplane.api.trying import Tries
 from controlplane.web.visiting import Posted, frame, house_of, session_of, set_cookie
 
 router = APIRouter()

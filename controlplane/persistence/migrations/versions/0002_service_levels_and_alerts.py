@@ -175,7 +175,6 @@ def _notifications() -> None:
         sa.Column("priority", sa.String(2), nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("document", sa.Text(), nullable=False),
-        sa.Column("read", sa.Boolean(), nullable=False),
     )
     op.create_index("inbox_newest", "inbox", ["at"])
 
