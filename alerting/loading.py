@@ -95,12 +95,11 @@ class _Reader:
             if name is None:
                 continue
             names.append(name)
-            if not _NAME.fullmatch(name):
-                section.problem("name", f"{shown(name)} may hold 1 to 32 letters, digits, '_' and '-' only")
-            elif name == INBOX:
+            if name == INBOX:
                 section.problem("name", f"{INBOX} is always there, with messages kept in the store; choose another name")
-            else:
-                self._known[name] = _webhook(name, webhook) if webhook else ReceiverSettings(name, WEBHOOK)
+            elif not _NAME.fullmatch(name):
+                section.problem("name", f"{shown(name)} may hold 1 to 32 letters, digits, '_' and '-' only")
+            self._known[name] = _webhook(name, webhook) if webhook else ReceiverSettings(name, WEBHOOK)
         for name in duplicates(names):
             self._top.problem("receivers", f"the name {name!r} is given to two receivers; choose another")
 

@@ -13,6 +13,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import TypeAlias
 
+from alerting.lifecycle import tell
 from alerting.model import Alert, AlertState, Group, Notification, Priority, Silence
 from alerting.routing import Options
 
@@ -131,7 +132,7 @@ def share_out(sayings: Sequence[Saying], room: int) -> Sequence[Sequence[Saying]
 def compose(kind: str, together: Sequence[Saying], now: datetime, base_url: str | None) -> Notification:
     """Return the message that says what groups of one receiver have to say: at most ``LISTED`` alerts, all of them counted."""
     receiver = together[0].group.receiver
-    firing = sorted((alert for saying in together for alert in saying.firing), key=_worst_first)
+    firing = sorted((tell(alert, now) for saying in together for alert in saying.firing), key=_worst_first)
     resolved = sorted((alert for saying in together for alert in saying.resolved), key=_worst_first)
     priority = min((saying.priority for saying in together), key=lambda found: found.rank)
     listed = [*firing, *resolved][:LISTED]

@@ -38,8 +38,9 @@ def main() -> None:
         create_project(project)
         configure(project, options.url)
         started = datetime.now(UTC)
-        killed = serve_twice(project, options.minutes * 60)
-        report(options.url or f"sqlite:///{project}/state/store.db", steps(project), killed)
+        url = options.url or f"sqlite:///{project}/state/store.db"
+        killed = serve_twice(project, url, options.minutes * 60)
+        report(url, steps(project), killed)
         print(f"from {started:%H:%M:%S} to {datetime.now(UTC):%H:%M:%S} UTC")
 
 
@@ -57,10 +58,23 @@ def serve(project: Path, number: int) -> subprocess.Popen[bytes]:
         return subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | {"PYTHONWARNINGS": "error"})
 
 
-def serve_twice(project: Path, seconds: float) -> tuple[datetime, str]:
+def wait_until_at_work(url: str, pid: int) -> None:
+    """Return once a process has a slot in hand, or after 20 seconds."""
+    engine = create_engine(url)
+    holds = text("SELECT job FROM slots WHERE state = 'running' AND holder LIKE :holder")
+    until, found = time.monotonic() + 20, None
+    while found is None and time.monotonic() < until:
+        with engine.connect() as connection:
+            found = connection.execute(holds, {"holder": f"%:{pid}:%"}).scalar()
+    engine.dispose()
+    print(f"killed with {found or 'nothing'} in hand")
+
+
+def serve_twice(project: Path, url: str, seconds: float) -> tuple[datetime, str]:
     """Run two processes, kill one with SIGKILL after half of the time, start a third, stop both; return when and who."""
     first, second = serve(project, 1), serve(project, 2)
     time.sleep(seconds / 2)
+    wait_until_at_work(url, first.pid)
     first.send_signal(signal.SIGKILL)
     first.wait()
     killed = datetime.now(UTC)

@@ -128,8 +128,9 @@ class Search:
 
     def _note(self, place: str, kind: str, text: str) -> None:
         lowered = text.lower()
+        exact = not text.isascii()  # lowering some other letters depends on where they stand
         for index, needle, lowered_needle in self._needles:
-            if lowered_needle in lowered or needle in text:
+            if lowered_needle in lowered or (exact and needle in text):
                 self._findings.add(Finding(self._redacted(place), kind, index))
 
     def _note_prefix(self, place: str, kind: str, bound: str) -> None:
@@ -161,28 +162,47 @@ def _readings(text: str) -> Iterator[str]:
         yield unescaped.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def _plain(value: object) -> Iterator[str]:
-    """Yield the texts of a value: its own, or those nested in it, mapping keys included."""
+def _plain(value: object) -> list[str]:
+    """Return the texts of a value: its own, or those nested in it, mapping keys included."""
+    found: list[str] = []
+    _gather(value, found)
+    return found
+
+
+def _gather(value: object, found: list[str]) -> None:
+    kind = type(value)
+    if kind is str:  # most values are texts and numbers, and there are millions
+        found.append(value)  # type: ignore[arg-type]
+    elif kind is int or kind is float:
+        found.append(str(value))
+    elif kind is list or kind is tuple:
+        for inner in value:  # type: ignore[attr-defined]
+            _gather(inner, found)
+    elif kind is dict:
+        for name, inner in value.items():  # type: ignore[attr-defined]
+            _gather(name, found)
+            _gather(inner, found)
+    elif value is not None and kind is not bool:
+        _gather_other(value, found)
+
+
+def _gather_other(value: object, found: list[str]) -> None:
     match value:
-        case None | bool():
-            return
-        case str():
-            yield value
         case bytes() | bytearray() | memoryview():
-            yield bytes(value).decode("utf-8", "replace")
+            found.append(bytes(value).decode("utf-8", "replace"))
         case Decimal() if value.is_finite():
-            yield format(value, "f")
+            found.append(format(value, "f"))
         case date():  # a datetime is one
-            yield value.isoformat()
+            found.append(value.isoformat())
         case Mapping():
             for name, inner in value.items():
-                yield from _plain(name)
-                yield from _plain(inner)
+                _gather(name, found)
+                _gather(inner, found)
         case list() | tuple() | set() | frozenset():
             for inner in value:
-                yield from _plain(inner)
+                _gather(inner, found)
         case _:
-            yield str(value)
+            found.append(str(value))
 
 
 def _numbers(bound: bytes) -> Iterator[str]:

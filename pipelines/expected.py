@@ -178,17 +178,8 @@ def _waits(facts: SourceFacts) -> Mapping[str, int]:
 
 
 _TOPIC_COLUMNS = (
-    "lines",
-    "snapshot",
-    "inserts",
-    "updates",
-    "deletes",
-    "tombstones",
-    "redelivered",
-    "late",
-    "events",
-    "duplicates",
-)
+    "lines", "snapshot", "inserts", "updates", "deletes", "tombstones", "redelivered", "late", "events", "duplicates",
+)  # fmt: skip
 
 _MEANINGS = {
     "unknown_products": "order lines of products that the catalogue does not have",

@@ -88,19 +88,23 @@ class WebhookReceiver:
             else http.client.HTTPConnection(host, port, timeout=self._timeout)
         )
         over = threading.Event()
+        opened: list[socket.socket] = []  # the connection forgets its socket once an answer begins
 
         def break_off() -> None:
             over.set()
-            with suppress(OSError):
-                if connection.sock is not None:
-                    connection.sock.shutdown(socket.SHUT_RDWR)
+            for found in opened:
+                with suppress(OSError):
+                    found.shutdown(socket.SHUT_RDWR)
 
         watch = threading.Timer(self._timeout, break_off)
         watch.daemon = True
         watch.start()
         try:
             connection.connect()
+            opened.append(connection.sock)
             yield connection
+            if over.is_set():
+                raise TimeoutError
         except (OSError, http.client.HTTPException) as error:
             raise self._unavailable(error, late=over.is_set()) from error
         finally:

@@ -16,6 +16,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError, SQ
 
 from controlplane.kernel.errors import CatalogUnavailableError, ConfigurationError, DatasetUnknownError
 from controlplane.kernel.identity import DatasetId
+from controlplane.lakehouse.columns import ColumnStore
 from controlplane.lakehouse.fileio import SharedFileIO
 from controlplane.lakehouse.manifests import ManifestStore
 from controlplane.lakehouse.sqlcatalog import RememberingSqlCatalog
@@ -36,7 +37,7 @@ class IcebergCatalog:
     Nothing connects before the first table is asked for.
 
     Attributes:
-        manifests: reads manifests for all adapters, remembering the last ones.
+        manifests: reads manifests for all adapters, remembering the last ones; columns: the same for small data files.
     """
 
     def __init__(self, *, name: str, kind: str, uri: str, warehouse: str, properties: Mapping[str, str] | None = None) -> None:
@@ -55,6 +56,7 @@ class IcebergCatalog:
         self._warehouse = warehouse
         self._properties = dict(properties or {})
         self.manifests = ManifestStore()
+        self.columns = ColumnStore()
         self._lock = Lock()
         self._catalog: Catalog | None = None
 

@@ -110,7 +110,8 @@ class IcebergReader(TableReader):
                 for step in _steps(table.metadata, dataset, after, last)
                 for data_file in added_files(table, step, self._catalog.manifests)
             ]
-            return scanned(table, dataset, wanted, [(data_file, ()) for data_file in added]).read_all()
+            files = [(data_file, ()) for data_file in added]
+            return scanned(table, dataset, wanted, files, self._catalog.columns).read_all()
 
     def rows(
         self,
@@ -138,7 +139,8 @@ class IcebergReader(TableReader):
         if missing:
             message = f"snapshot {at} of {dataset} has no data file {missing[0]}; plan again on today's files"
             raise SnapshotExpiredError(message)
-        return scanned(table, dataset, wanted, [(live[uri].data_file, live[uri].deletes) for uri in chosen])
+        chosen_files = [(live[uri].data_file, live[uri].deletes) for uri in chosen]
+        return scanned(table, dataset, wanted, chosen_files, self._catalog.columns)
 
     def _snapshot(self, dataset: DatasetId, table: Table, snapshot: IcebergSnapshot) -> Snapshot:
         def load() -> tuple[DataFile, ...]:

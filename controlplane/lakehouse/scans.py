@@ -16,6 +16,7 @@ from pyiceberg.table.snapshots import Snapshot as IcebergSnapshot
 
 from controlplane.kernel.errors import CatalogUnavailableError, UnableToEvaluateError
 from controlplane.kernel.identity import DatasetId
+from controlplane.lakehouse.columns import ColumnStore
 from controlplane.lakehouse.schemas import arrow_schema, schema_at
 
 
@@ -44,6 +45,7 @@ def scanned(
     dataset: DatasetId,
     wanted: Schema,
     files: Sequence[tuple[ManifestDataFile, Collection[ManifestDataFile]]],
+    store: ColumnStore,
 ) -> pa.RecordBatchReader:
     """Return the rows of data files, less those their delete files take away.
 
@@ -58,16 +60,19 @@ def scanned(
             raise UnableToEvaluateError(message)
     target = arrow_schema(wanted)
     tasks = [FileScanTask(data_file, delete_files=set(deletes)) for data_file, deletes in files]
-    return pa.RecordBatchReader.from_batches(target, _batches(table, dataset, wanted, target, tasks))
+    return pa.RecordBatchReader.from_batches(target, _batches(table, dataset, wanted, target, tasks, store))
 
 
 def _batches(
-    table: Table, dataset: DatasetId, wanted: Schema, target: pa.Schema, tasks: Sequence[FileScanTask]
+    table: Table, dataset: DatasetId, wanted: Schema, target: pa.Schema, tasks: Sequence[FileScanTask], store: ColumnStore
 ) -> Iterator[pa.RecordBatch]:
-    scan = ArrowScan(table.metadata, table.io, wanted, AlwaysTrue())
     for task in tasks:
         try:
-            for batch in scan.to_record_batches([task]):
+            plain = None if task.delete_files else store.columns(table.io, task.file, wanted, target)
+            if plain is not None:
+                yield from plain.to_batches()
+                continue
+            for batch in ArrowScan(table.metadata, table.io, wanted, AlwaysTrue()).to_record_batches([task]):
                 yield batch if batch.schema.equals(target) else batch.cast(target)
         except (OSError, pa.ArrowInvalid) as error:
             message = f"data file {task.file.file_path} of {dataset} cannot be read ({_first_line(error)}); restore it"

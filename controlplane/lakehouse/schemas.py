@@ -181,12 +181,11 @@ def primitive_types(schema: Schema) -> Mapping[int, PrimitiveType]:
 
 def arrow_schema(schema: Schema) -> pa.Schema:
     """Return the canonical Arrow schema of an Iceberg schema; nested columns get pyiceberg's types."""
-    fallback = schema_to_pyarrow(schema, include_field_ids=False)
-    return pa.schema([pa.field(column.name, _arrow_type(column, fallback)) for column in schema.fields])
+    return pa.schema([pa.field(column.name, _arrow_type(column, schema)) for column in schema.fields])
 
 
-def _arrow_type(column: NestedField, fallback: pa.Schema) -> pa.DataType:
+def _arrow_type(column: NestedField, schema: Schema) -> pa.DataType:
     try:
         return arrow_type(str(column.field_type))
     except KeyError:
-        return fallback.field(column.name).type
+        return schema_to_pyarrow(schema, include_field_ids=False).field(column.name).type

@@ -106,7 +106,7 @@ class LeanSnapshot(_SnapshotProducer["LeanSnapshot"]):
         return merging.merge_manifests(data) + deletes
 
 
-def add_snapshot(  # noqa: PLR0913 (one snapshot: where, what goes in and out, what it says, and who remembers manifests)
+def add_snapshot(
     transaction: OneAttempt,
     branch: str,
     *,

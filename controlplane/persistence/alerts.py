@@ -164,8 +164,8 @@ class StoredBook:
         insert_many(self._connection, alerts, [alert_values(alert) for alert in fresh])
         numbers: dict[str, int] = {}
         for some in chunks([alert.fingerprint for alert in fresh], _AT_ONCE):
-            query = select(alerts.c.fingerprint, alerts.c.alert_id).where(alerts.c.fingerprint.in_(some), IS_OPEN)
-            numbers |= dict(self._connection.execute(query).tuples().all())
+            newest = select(alerts.c.fingerprint, func.max(alerts.c.alert_id)).where(alerts.c.fingerprint.in_(some))
+            numbers |= dict(self._connection.execute(newest.group_by(alerts.c.fingerprint)).tuples().all())
         return [alert if alert.alert_id else replace(alert, alert_id=numbers[alert.fingerprint]) for alert in changed]
 
     def mark(self, run_id: RunId) -> None:

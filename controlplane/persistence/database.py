@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Column, Table, create_engine, event, select, text
+from sqlalchemy import Column, Table, bindparam, create_engine, event, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, Dialect, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
@@ -22,6 +22,9 @@ from controlplane.persistence.upgrading import bring_up_to_date
 _ALLOWED = "allowed are sqlite:////absolute/path.db and postgresql+psycopg://user:password@host:5432/database"
 _WRITING = "controlplane_writing"
 _CHUNK = 20_000
+_NUMBER = select(datasets.c.dataset_id).where(datasets.c.namespace == bindparam("space"), datasets.c.name == bindparam("named"))
+_OWN_NUMBER = _NUMBER.with_for_update()
+"""Statements are made once where a run needs them: putting one together takes longer than running it."""
 
 
 class Database:
@@ -195,16 +198,15 @@ def _stored(column: Column[Any], rows: Sequence[Mapping[str, object]], dialect: 
 
 def known_dataset(connection: Connection, dataset: DatasetId) -> int | None:
     """Return a dataset's number in the store, None if it was never written."""
-    query = select(datasets.c.dataset_id).where(datasets.c.namespace == dataset.namespace, datasets.c.name == dataset.name)
-    return connection.execute(query).scalar()
+    return connection.execute(_NUMBER, {"space": dataset.namespace, "named": dataset.name}).scalar()
 
 
 def own_dataset(connection: Connection, dataset: DatasetId) -> int:
     """Return a dataset's number, given at its first use, and let no other writer of the dataset pass until the commit."""
-    query = select(datasets.c.dataset_id).where(datasets.c.namespace == dataset.namespace, datasets.c.name == dataset.name)
-    number = connection.execute(query.with_for_update()).scalar()
+    named = {"space": dataset.namespace, "named": dataset.name}
+    number = connection.execute(_OWN_NUMBER, named).scalar()
     if number is None:
         values = {"namespace": dataset.namespace, "name": dataset.name}
         connection.execute(insert(connection, datasets).values(values).on_conflict_do_nothing())
-        number = connection.execute(query.with_for_update()).scalar_one()
+        number = connection.execute(_OWN_NUMBER, named).scalar_one()
     return int(number)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, delete, select, tuple_, update
+from sqlalchemy import Select, bindparam, delete, select, tuple_, update
 from sqlalchemy.engine import Connection
 
 from controlplane.gate.model import DeadLetter, KeptStatus, Run
@@ -16,6 +16,10 @@ from controlplane.persistence.database import Database, insert_many, own_dataset
 from controlplane.persistence.journal import stored_run, unknown_run
 from controlplane.persistence.kept_files import KeptFiles, content_table
 from controlplane.persistence.tables import LIVE, OPEN_STATES, STAGED, datasets, dead_letters, kept_files, runs
+
+_STAGED_BY = (dead_letters.c.run_id == bindparam("of_run"), dead_letters.c.status == STAGED)
+_STAGED_OF_RUN = select(dead_letters.c.position).where(*_STAGED_BY).limit(1)
+_FORGET = delete(dead_letters).where(*_STAGED_BY)
 
 
 class DeadLetterIndex:
@@ -116,12 +120,13 @@ class DeadLetterIndex:
 
 def forget_dead_letters(connection: Connection, run_id: RunId) -> None:
     """Drop the index of what a run staged."""
-    mine = (dead_letters.c.run_id == str(run_id), dead_letters.c.status == STAGED)
-    connection.execute(delete(dead_letters).where(*mine))
+    connection.execute(_FORGET, {"of_run": str(run_id)})
 
 
 def publish_dead_letters(connection: Connection, number: int, run: Run) -> None:
     """Open what the run staged; an older letter of the same place is replaced by it."""
+    if connection.execute(_STAGED_OF_RUN, {"of_run": str(run.run_id)}).first() is None:
+        return
     place = (dead_letters.c.source, dead_letters.c.position)
     mine = (dead_letters.c.run_id == str(run.run_id), dead_letters.c.status == STAGED)
     again = select(*place).where(dead_letters.c.dataset_id == number, *mine)

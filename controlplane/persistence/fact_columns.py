@@ -6,6 +6,7 @@ import threading
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -17,7 +18,7 @@ from controlplane.persistence.database import Database
 from controlplane.persistence.tables import datasets, facts, instant_text
 from controlplane.slas.history import COLUMNS, STATES, History, Numbers, micros, moment
 
-_ROWS = 50_000
+_ROWS = 500
 _SPARE = 2 * 86_400 * 1_000_000
 """Facts older than asked for are thrown away when they are older by so much, in microseconds: by reading anew."""
 
@@ -128,7 +129,8 @@ def _extended(connection: Connection, kept: _Loaded, stored: _Stored) -> _Loaded
 
 def _columns(connection: Connection, query: Select[Any]) -> list[Numbers]:
     """Return the rows of a query as columns of numbers."""
-    parts = [_numbers(rows) for rows in connection.execute(query).partitions(_ROWS)]
+    cursor: Any = connection.execute(query).cursor  # millions of rows: tuples of the driver are made in half the time of rows
+    parts = [_numbers(rows) for rows in iter(partial(cursor.fetchmany, _ROWS), [])]
     if not parts:
         return [np.zeros(0, dtype=np.int64) for _ in _COLUMNS]
     return [np.concatenate(column) for column in zip(*parts, strict=True)]

@@ -6,10 +6,11 @@ import json
 from collections.abc import Collection, Sequence
 from dataclasses import fields
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, func, literal_column, select, update
+from sqlalchemy import ColumnElement, Integer, Row, Select, bindparam, func, literal_column, select, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
@@ -27,6 +28,34 @@ _BALANCE = tuple(field.name for field in fields(Balance))
 _IS_OPEN: ColumnElement[bool] = literal_column(f"runs.state IN ({', '.join(repr(state) for state in OPEN_STATES)})")
 """Written out like the condition of ``one_open_run``, so that SQLite can use that index."""
 
+_ONE_RUN = select(runs).where(runs.c.run_id == bindparam("of_run"))
+_OPEN_RUN = select(runs).where(runs.c.dataset_id == bindparam("number"), _IS_OPEN)
+_NEW_RUN = runs.insert()
+_CHANGE = update(runs).where(runs.c.run_id == bindparam("of_run")).returning(runs)
+_CHANGE_OPEN = _CHANGE.where(_IS_OPEN)
+_CONSUMED = (
+    select(run_inputs.c.name, run_inputs.c.sha256)
+    .join(runs, runs.c.run_id == run_inputs.c.run_id)
+    .where(
+        run_inputs.c.dataset_id == bindparam("number"),
+        run_inputs.c.role == InputRole.LANDING.value,
+        runs.c.state == RunState.PUBLISHED.value,
+        func.substr(run_inputs.c.name, 1, bindparam("length", type_=Integer)) == bindparam("prefix"),
+    )
+)
+_PUBLISHED_BATCH = (
+    select(runs)
+    .join(run_inputs, run_inputs.c.run_id == runs.c.run_id)
+    .where(
+        run_inputs.c.dataset_id == bindparam("number"),
+        run_inputs.c.role == InputRole.BATCH.value,
+        run_inputs.c.name == bindparam("key"),
+        runs.c.state == RunState.PUBLISHED.value,
+    )
+    .order_by(runs.c.started_wall.desc())
+    .limit(1)
+)
+
 
 class StoredJournal:
     """Runs in the store, one transaction a call (``gate.ports.RunJournal``)."""
@@ -40,7 +69,7 @@ class StoredJournal:
         """Return the dataset's open run, if any."""
         with self._database.reading() as connection:
             number = known_dataset(connection, dataset)
-            row = connection.execute(select(runs).where(runs.c.dataset_id == number, _IS_OPEN)).first()
+            row = connection.execute(_OPEN_RUN, {"number": number}).first()
         return None if row is None else run_of(row)
 
     def find(self, run_id: RunId) -> Run | None:
@@ -70,7 +99,7 @@ class StoredJournal:
         run = stored_run(connection, plan.run_id)
         if run is not None and run.state not in _OPENED_AGAIN:
             return run
-        other = connection.execute(select(runs.c.run_id, runs.c.state).where(runs.c.dataset_id == number, _IS_OPEN)).first()
+        other = connection.execute(_OPEN_RUN, {"number": number}).first()
         if other is not None:
             message = (
                 f"run {other.run_id} of {plan.dataset} is still open ({other.state}) and a dataset has one open run at a time; "
@@ -85,7 +114,7 @@ class StoredJournal:
             connection.execute(again.values({**values, **ended, "ended_wall": None}))
             return planned
         row = {"run_id": str(plan.run_id), "dataset_id": number, "plan": plan_text(plan), **values}
-        connection.execute(runs.insert().values(row))
+        connection.execute(_NEW_RUN, row)
         inputs = [_input_row(plan, number, ordinal, pin) for ordinal, pin in enumerate(plan.inputs)]
         if inputs:
             insert_many(connection, run_inputs, inputs)
@@ -112,11 +141,9 @@ class StoredJournal:
         if snapshot_id is not None:
             values["snapshot_id"] = snapshot_id
         values["ended_wall"] = None if state.is_open else self._wall.now()
-        change = update(runs).where(runs.c.run_id == str(run.run_id))
-        if state.is_open:
-            change = change.where(_IS_OPEN)
+        change = _CHANGE_OPEN if state.is_open else _CHANGE
         with self._database.writing() as connection:
-            row = connection.execute(change.values(values).returning(runs)).first()
+            row = connection.execute(change, {**values, "of_run": str(run.run_id)}).first()
             if row is None:
                 raise _cannot_go_on(connection, run)
             if state is RunState.NOTHING_NEW:
@@ -125,53 +152,39 @@ class StoredJournal:
 
     def consumed_files(self, dataset: DatasetId, topic: str) -> Collection[tuple[str, str]]:
         """Return (``topic/file``, sha256) of the landing files that published runs of the dataset consumed."""
-        prefix = f"{topic}/"
-        query = (
-            select(run_inputs.c.name, run_inputs.c.sha256)
-            .join(runs, runs.c.run_id == run_inputs.c.run_id)
-            .where(
-                run_inputs.c.role == InputRole.LANDING.value,
-                runs.c.state == RunState.PUBLISHED.value,
-                func.substr(run_inputs.c.name, 1, len(prefix)) == prefix,
-            )
-        )
         with self._database.reading() as connection:
             number = known_dataset(connection, dataset)
-            rows = connection.execute(query.where(run_inputs.c.dataset_id == number))
+            rows = connection.execute(_CONSUMED, {"number": number, "prefix": f"{topic}/", "length": len(topic) + 1})
             return frozenset((name, sha256 or "") for name, sha256 in rows.tuples())
 
     def runs(self, dataset: DatasetId | None = None, *, state: RunState | None = None, limit: int = 100) -> Sequence[Run]:
         """Return runs, the one planned (or opened again) last first."""
-        query = select(runs).order_by(runs.c.started_wall.desc(), runs.c.run_id).limit(limit)
-        if state is not None:
-            query = query.where(runs.c.state == state.value)
+        query = _runs_query(of_dataset=dataset is not None, in_state=state is not None)
+        values = {"at_most": limit, "state": None if state is None else state.value}
         with self._database.reading() as connection:
-            if dataset is not None:
-                query = query.where(runs.c.dataset_id == known_dataset(connection, dataset))
-            return [run_of(row) for row in connection.execute(query)]
+            number = None if dataset is None else known_dataset(connection, dataset)
+            return [run_of(row) for row in connection.execute(query, {**values, "number": number})]
 
     def published_batch(self, dataset: DatasetId, key: str) -> Run | None:
         """Return the published run that wrote the batch of this key, if any."""
-        query = (
-            select(runs)
-            .join(run_inputs, run_inputs.c.run_id == runs.c.run_id)
-            .where(
-                run_inputs.c.role == InputRole.BATCH.value,
-                run_inputs.c.name == key,
-                runs.c.state == RunState.PUBLISHED.value,
-            )
-            .order_by(runs.c.started_wall.desc())
-            .limit(1)
-        )
         with self._database.reading() as connection:
             number = known_dataset(connection, dataset)
-            row = connection.execute(query.where(run_inputs.c.dataset_id == number)).first()
+            row = connection.execute(_PUBLISHED_BATCH, {"number": number, "key": key}).first()
         return None if row is None else run_of(row)
+
+
+@cache
+def _runs_query(*, of_dataset: bool, in_state: bool) -> Select[Any]:
+    """Return the SELECT of the newest runs, of a dataset and in a state where they are given."""
+    query = select(runs).order_by(runs.c.started_wall.desc(), runs.c.run_id).limit(bindparam("at_most", type_=Integer))
+    if of_dataset:
+        query = query.where(runs.c.dataset_id == bindparam("number"))
+    return query.where(runs.c.state == bindparam("state")) if in_state else query
 
 
 def stored_run(connection: Connection, run_id: RunId) -> Run | None:
     """Return a run as the store has it now, None if it does not."""
-    row = connection.execute(select(runs).where(runs.c.run_id == str(run_id))).first()
+    row = connection.execute(_ONE_RUN, {"of_run": str(run_id)}).first()
     return None if row is None else run_of(row)
 
 

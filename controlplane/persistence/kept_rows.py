@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, bindparam, delete, func, or_, select, update
+from sqlalchemy import Integer, Row, Select, bindparam, delete, func, or_, select, update
 from sqlalchemy.engine import Connection
 
 from controlplane.gate.model import KeptKind, KeptRow, KeptStatus, Run
@@ -31,6 +32,14 @@ _EVERYTHING = (
     .outerjoin(kept_files, kept_files.c.file_id == kept_rows.c.file_id)
 )
 _OLDEST_FIRST = (kept_rows.c.since, kept_rows.c.row_id, kept_rows.c.run_id)
+_OF_DATASET = (datasets.c.namespace == bindparam("space"), datasets.c.name == bindparam("named"))
+_WAITING = (kept_rows.c.kind == KeptKind.WAITING.value) & kept_rows.c.status.in_(LIVE)
+_RETRIED = (kept_rows.c.kind == KeptKind.QUARANTINED.value) & (kept_rows.c.status == KeptStatus.RETRYING.value)
+_REENTERING = _EVERYTHING.where(or_(_WAITING, _RETRIED), *_OF_DATASET).order_by(*_OLDEST_FIRST)
+_STAGED_BY = (kept_rows.c.run_id == bindparam("of_run"), kept_rows.c.status == STAGED)
+_STAGED_OF_RUN = select(kept_rows.c.row_id).where(*_STAGED_BY).limit(1)
+_FILE_OF_RUN = select(kept_files.c.file_id).where(kept_files.c.run_id == bindparam("of_run")).limit(1)
+_FORGET = delete(kept_rows).where(*_STAGED_BY)
 
 
 class StoredKeptRows:
@@ -51,6 +60,8 @@ class StoredKeptRows:
             UnableToEvaluateError: the run was never planned.
             StoreUnavailableError: the rows cannot be written.
         """
+        if not rows and self._has_staged_nothing(run):
+            return
         unique = {row.row_id: row for row in reversed(rows)}
         by_kind: dict[KeptKind, list[KeptRow]] = {}
         for row in reversed(unique.values()):
@@ -73,6 +84,13 @@ class StoredKeptRows:
                 insert_many(connection, kept_rows, staged)
         self._files.remove_unused_of_run(run.run_id)
 
+    def _has_staged_nothing(self, run: Run) -> bool:
+        mine = {"of_run": str(run.run_id)}
+        with self._database.reading() as connection:
+            if stored_run(connection, run.run_id) is None:
+                raise unknown_run(run)
+            return not any(connection.execute(query, mine).first() for query in (_STAGED_OF_RUN, _FILE_OF_RUN))
+
     def unstage(self, run_id: RunId) -> None:
         """Forget what a run staged, dead letters included."""
         with self._database.writing() as connection:
@@ -89,15 +107,14 @@ class StoredKeptRows:
         limit: int | None = None,
     ) -> Sequence[tuple[DatasetId, KeptRow]]:
         """Return rows that are open or marked for retry, oldest first; ``keys`` narrows to these business keys."""
-        query = _EVERYTHING.where(kept_rows.c.status.in_(LIVE)).order_by(*_OLDEST_FIRST).limit(limit)
-        if kind is not None:
-            query = query.where(kept_rows.c.kind == kind.value)
+        query = _open_query(of_dataset=dataset is not None, of_kind=kind is not None, limited=limit is not None)
+        values: dict[str, object] = {"kind": None if kind is None else kind.value, "at_most": limit}
         if dataset is not None:
-            query = query.where(datasets.c.namespace == dataset.namespace, datasets.c.name == dataset.name)
+            values |= {"space": dataset.namespace, "named": dataset.name}
         if keys is None:
-            return self._load([query])
+            return self._load([query], values)
         digests = sorted({_key_digest(key) for key in keys})
-        found = self._load([query.where(kept_rows.c.key_digest.in_(chunk)) for chunk in chunks(digests, 1_000)])
+        found = self._load([query.where(kept_rows.c.key_digest.in_(chunk)) for chunk in chunks(digests, 1_000)], values)
         return sorted(found, key=lambda pair: (pair[1].since, pair[1].row_id, str(pair[1].run_id)))[:limit]
 
     def find(self, row_id: str) -> Sequence[tuple[DatasetId, KeptRow]]:
@@ -110,11 +127,7 @@ class StoredKeptRows:
 
     def reentering(self, dataset: DatasetId) -> Sequence[KeptRow]:
         """Return waiting rows and quarantined rows marked for retry, with their sealed originals, oldest first."""
-        waiting = (kept_rows.c.kind == KeptKind.WAITING.value) & kept_rows.c.status.in_(LIVE)
-        retried = (kept_rows.c.kind == KeptKind.QUARANTINED.value) & (kept_rows.c.status == KeptStatus.RETRYING.value)
-        query = _EVERYTHING.where(or_(waiting, retried)).order_by(*_OLDEST_FIRST)
-        query = query.where(datasets.c.namespace == dataset.namespace, datasets.c.name == dataset.name)
-        return [row for _, row in self._load([query])]
+        return [row for _, row in self._load([_REENTERING], {"space": dataset.namespace, "named": dataset.name})]
 
     def mark_retry(self, dataset: DatasetId, row_ids: Sequence[str] | None) -> int:
         """Mark quarantined rows (None: all) to enter the next run again; return how many were marked."""
@@ -199,12 +212,14 @@ class StoredKeptRows:
             places = [{"row": row.row_id, "run": row.run_id, "position": at} for at, row in enumerate(rows)]
             connection.execute(move, places)
 
-    def _load(self, queries: Sequence[Select[Any]]) -> list[tuple[DatasetId, KeptRow]]:
+    def _load(
+        self, queries: Sequence[Select[Any]], values: Mapping[str, object] | None = None
+    ) -> list[tuple[DatasetId, KeptRow]]:
         try:
-            rows = self._rows(queries)
+            rows = self._rows(queries, values)
             contents = self._contents(rows)
         except StoreUnavailableError:  # housekeeping may have moved rows to another file since they were looked up
-            rows = self._rows(queries)
+            rows = self._rows(queries, values)
             contents = self._contents(rows)
         owners = {(row.namespace, row.name): DatasetId(row.namespace, row.name) for row in rows}
         run_ids = {row.run_id: RunId(UUID(row.run_id)) for row in rows}
@@ -227,9 +242,9 @@ class StoredKeptRows:
             for row, (masked, sealed) in zip(rows, contents, strict=True)
         ]
 
-    def _rows(self, queries: Sequence[Select[Any]]) -> list[Row[Any]]:
+    def _rows(self, queries: Sequence[Select[Any]], values: Mapping[str, object] | None) -> list[Row[Any]]:
         with self._database.reading() as connection:
-            return [row for query in queries for row in connection.execute(query).all()]
+            return [row for query in queries for row in connection.execute(query, values).all()]
 
     def _contents(self, rows: Sequence[Row[Any]]) -> list[tuple[str, bytes]]:
         """Return (masked as JSON, sealed) of index rows; each file is read once."""
@@ -264,9 +279,20 @@ def _key_digest(key: str) -> str:
     return sha256(key.encode("utf-8", "backslashreplace")).hexdigest()[:32]
 
 
+@cache
+def _open_query(*, of_dataset: bool, of_kind: bool, limited: bool) -> Select[Any]:
+    """Return the SELECT of open rows, oldest first; of one dataset, of one kind, and so many, where that is asked."""
+    query = _EVERYTHING.where(kept_rows.c.status.in_(LIVE)).order_by(*_OLDEST_FIRST)
+    if of_kind:
+        query = query.where(kept_rows.c.kind == bindparam("kind"))
+    if of_dataset:
+        query = query.where(*_OF_DATASET)
+    return query.limit(bindparam("at_most", type_=Integer)) if limited else query
+
+
 def forget_kept_rows(connection: Connection, run_id: RunId) -> None:
     """Drop the index of what a run staged."""
-    connection.execute(delete(kept_rows).where(kept_rows.c.run_id == str(run_id), kept_rows.c.status == STAGED))
+    connection.execute(_FORGET, {"of_run": str(run_id)})
 
 
 def discard_kept_rows(connection: Connection, number: int, row_ids: Collection[str]) -> int:
@@ -289,6 +315,9 @@ def discard_kept_rows(connection: Connection, number: int, row_ids: Collection[s
 
 def publish_kept_rows(connection: Connection, number: int, run: Run, superseded: Sequence[str]) -> None:
     """Close the rows that entered again, open what the run staged, close what newer rows replace; repeating changes nothing."""
+    staged = connection.execute(_STAGED_OF_RUN, {"of_run": str(run.run_id)}).first()
+    if staged is None and not run.plan.reentering and not superseded:
+        return
     others = kept_rows.c.run_id != str(run.run_id)
     mine = (kept_rows.c.run_id == str(run.run_id), kept_rows.c.status == STAGED)
     live = update(kept_rows).where(kept_rows.c.dataset_id == number, kept_rows.c.status.in_(LIVE))

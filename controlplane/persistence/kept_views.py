@@ -79,6 +79,17 @@ class KeptViews:
             query = query.where(kept_rows.c.since >= since, behind)
         return self._lines(wanted.dataset, lambda number: query.where(*_meant(wanted, number)))
 
+    def sample(self, wanted: KeptFilter, limit: int = 8) -> Sequence[KeptLine]:
+        """Return some such rows, masked, whichever are found first: without an order the search ends with the last of them."""
+        return self._lines(wanted.dataset, lambda number: _LINES.where(*_meant(wanted, number)).limit(limit))
+
+    def count(self, wanted: KeptFilter, most: int = 1000) -> int:
+        """Return how many such rows there are; ``most`` where there are more."""
+        with self.database.reading() as connection:
+            meant = _meant(wanted, self.number(connection, wanted.dataset))
+            found = select(kept_rows.c.row_id).where(*meant).limit(most).subquery()
+            return connection.execute(select(func.count()).select_from(found)).scalar_one()
+
     def row_ids(self, wanted: KeptFilter) -> Sequence[str]:
         """Return the ids of all such rows."""
         with self.database.reading() as connection:

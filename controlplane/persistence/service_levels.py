@@ -23,6 +23,7 @@ from controlplane.usecases.sla_ports import Board, BoardFilter
 
 _KEY = ("promise", "objective", "dataset")
 _CHUNK = 300
+_JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 
 class StoredServiceLevels:
@@ -136,7 +137,7 @@ def _row(status: ObjectiveStatus) -> dict[str, Any]:
         "deadline": status.deadline,
         "since": status.since,
         "at": status.at,
-        "document": json.dumps(status_document(status), separators=(",", ":"), ensure_ascii=False),
+        "document": _JSON.encode(status_document(status)),
     }
 
 

@@ -106,9 +106,9 @@ class Store:
         """Yield every value of every table with its place (``table.column``), for the proof of masking."""
         with self._database.reading() as connection:
             for table in metadata.sorted_tables:
-                for row in connection.execute(select(table)).mappings():
-                    for column, value in row.items():
-                        yield f"{self.where}: {table.name}.{column}", value
+                places = [f"{self.where}: {table.name}.{column.name}" for column in table.columns]
+                for row in connection.execute(select(table)):
+                    yield from zip(places, row, strict=True)
 
     def close(self) -> None:
         """Give all connections back."""

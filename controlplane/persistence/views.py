@@ -67,8 +67,8 @@ class StoredViews(KeptViews):
 
     def held(self, names: Collection[str] | None = None) -> Sequence[RunLine]:
         """Return batches that wait for a person, newest first."""
-        query = _LINE.where(runs.c.state == RunState.HELD.value, datasets.c.namespace == self.namespace).order_by(*_NEWEST_FIRST)
-        return [_line(row) for row in self._named(query, names)]
+        query = _LINE.where(runs.c.state == RunState.HELD.value, datasets.c.namespace == self.namespace)
+        return [_line(row) for row in self._named(query.order_by(*_NEWEST_FIRST), names)]
 
     def results(self, run_ids: Collection[str], *, all_passed: bool = True) -> Mapping[str, Sequence[StoredResult]]:
         """Return the results of runs in the order they were recorded; without ``all_passed`` only those that did not pass."""

@@ -98,6 +98,7 @@ def least_target(threshold: Decimal) -> Decimal:
     return _HUNDRED - _HUNDRED / threshold
 
 
+@cache
 def times_as_long(window: timedelta, part: timedelta) -> Decimal:
     """Return how many times as long as a part a window is."""
     return Decimal(window // _MICROSECOND) / Decimal(part // _MICROSECOND)

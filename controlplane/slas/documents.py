@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from controlplane.slas.model import Basis, Indicator
@@ -114,6 +115,7 @@ def _read_days(columns: Mapping[str, Any] | None) -> tuple[Day, ...]:
     )
 
 
+@lru_cache(maxsize=1 << 16)
 def _number(value: Decimal | None) -> int | float | None:
     """Return a number as JSON has it, a whole one without a point."""
     if value is None:

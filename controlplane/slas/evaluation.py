@@ -8,8 +8,6 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-import numpy as np
-
 from controlplane.slas.calendars import Days, days_of, quiet_times
 from controlplane.slas.freshness import Lags, lags_of
 from controlplane.slas.history import EMPTY, PUBLISHED, History, micros
@@ -18,7 +16,7 @@ from controlplane.slas.judging_rows import judge_rows, row_series
 from controlplane.slas.model import Basis, Indicator, Objective, Promise, ServiceLevels
 from controlplane.slas.ratios import Tally, accuracy_of, completeness_of
 from controlplane.slas.status import ObjectiveStatus, Point, PromiseState
-from controlplane.slas.verdicts import HALF_HOUR, Case, Subject, Verdict, point_times
+from controlplane.slas.verdicts import Case, Subject, Verdict, half_hours
 from controlplane.slas.weekdays import LIKE_WEEKS
 
 _DAY = timedelta(days=1)
@@ -140,8 +138,7 @@ class _Moment:
 
 
 def _lag_series(lags: Lags, at: datetime) -> tuple[Point, ...]:
-    times = point_times(at)
-    edges = np.array([micros(time) for time in (times[0] - HALF_HOUR, *times)], dtype=np.int64)
+    times, edges = half_hours(at)
     return tuple(
         Point(time, None if lag is None else Decimal(lag // _SECOND))
         for time, lag in zip(times, lags.worst(edges), strict=True)

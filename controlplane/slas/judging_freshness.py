@@ -88,10 +88,10 @@ def _counted(case: Case, slices: Slices, length: int) -> tuple[Budget, tuple[Day
     minutes = Decimal(length) / _MINUTE
     promised = Decimal(window - _asleep(case, window)) / _MINUTE
     budget = Budget("min", rounded(promised * tolerance(case.objective)), rounded(int(of_window) * minutes))
-    day_lost, day_counted = ([count * minutes for count in np.diff(column[of_days:]).tolist()] for column in (lost, counted))
+    day_lost, day_counted = ((column[of_days + 1 :] - column[of_days:-1]).tolist() for column in (lost, counted))
     rates = [_rate(int(lost[-1] - lost[place]), int(counted[-1] - counted[place]), case) for place in range(1, len(parts) + 1)]
     burns = [Burn(stretch, rates[2 * place], rates[2 * place + 1]) for place, stretch in enumerate(stretches)]
-    return budget, day_list(case, day_lost, day_counted), burns
+    return budget, day_list(case, day_lost, day_counted, minutes), burns
 
 
 def _asleep(case: Case, window: int) -> int:

@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from controlplane.slas.burning import FEW, Burn, stretches_for, times_as_long
-from controlplane.slas.history import micros, moment, span
+from controlplane.slas.history import moment, span
 from controlplane.slas.model import Basis, Indicator
 from controlplane.slas.ratios import Tally
 from controlplane.slas.status import Budget, Day, Point, PromiseState
-from controlplane.slas.verdicts import Case, Verdict, budget_left, day_list, point_times, tolerance, while_burning
+from controlplane.slas.verdicts import Case, Verdict, budget_left, day_list, half_hours, tolerance, while_burning
 from controlplane.slas.weekdays import LIKE_WEEKS, LikeDay, like_days
 from controlplane.slas.wording import percent, rounded
 
@@ -62,8 +62,8 @@ def judge_rows(case: Case, tally: Tally, series: tuple[Point, ...], zone: ZoneIn
 
 def row_series(tally: Tally, at: datetime, window: timedelta) -> tuple[Point, ...]:
     """Return the percent that was not lost of the windows that end at each of the last 48 half hours."""
-    times = point_times(at)
-    expected, lost = tally.windows(np.array([micros(time) for time in times], dtype=np.int64), span(window))
+    times, edges = half_hours(at)
+    expected, lost = tally.windows(edges[1:], span(window))
     return tuple(
         Point(time, percent(of - gone, of) if of else None)
         for time, of, gone in zip(times, expected.tolist(), lost.tolist(), strict=True)
@@ -74,7 +74,7 @@ def _counted(case: Case, tally: Tally, series: tuple[Point, ...]) -> Counted:
     window = span(case.objective.window)
     expected, lost = (int(found[0]) for found in tally.windows(np.array([case.now]), window))
     of_days, lost_on = (column.tolist() for column in tally.between(case.days.edges))
-    days = day_list(case, [Decimal(gone) for gone in lost_on], [Decimal(of) for of in of_days])
+    days = day_list(case, lost_on, of_days)
     burns = _burns(case, tally, expected) if expected else ()
     return Counted(expected, lost, series, days, burns)
 
@@ -85,16 +85,14 @@ def _burns(case: Case, tally: Tally, expected: int) -> Sequence[Burn]:
     newest = int(tally.at[landed[-1]]) - 1 if len(landed) else case.now
     total = expected * tolerance(case.objective)
 
-    def burnt(part: timedelta) -> tuple[int, Decimal]:
-        edges = np.array([min(case.now - span(part), newest), case.now])
-        lost = int(tally.between(edges)[1][0])
-        return lost, lost / total * times_as_long(case.objective.window, part)
-
-    found = []
-    for stretch in stretches_for(case.objective.window, None):
-        (lost_long, long), (lost_short, short) = burnt(stretch.long), burnt(stretch.short)
-        found.append(Burn(stretch, long, short, counts=min(lost_long, lost_short) >= FEW))
-    return found
+    stretches = stretches_for(case.objective.window, None)
+    parts = [part for stretch in stretches for part in (stretch.long, stretch.short)]
+    lost = tally.lost_since(np.array([min(case.now - span(part), newest) for part in parts], dtype=np.int64)).tolist()
+    rates = [gone / total * times_as_long(case.objective.window, part) for gone, part in zip(lost, parts, strict=True)]
+    return [
+        Burn(stretch, rates[place], rates[place + 1], counts=min(lost[place : place + 2]) >= FEW)
+        for stretch, place in zip(stretches, range(0, len(parts), 2), strict=True)
+    ]
 
 
 def _verdict(case: Case, counted: Counted, zone: ZoneInfo) -> Verdict:
@@ -150,5 +148,4 @@ def _nothing(case: Case) -> str:
 def _like_days(case: Case, found: Sequence[LikeDay]) -> tuple[Day, ...]:
     by_date = {day.day: day for day in found}
     known = [by_date.get(date) for date in case.days.dates]
-    lost = [Decimal(day.lost if day else 0) for day in known]
-    return day_list(case, lost, [Decimal(day.expected if day else 0) for day in known])
+    return day_list(case, [day.lost if day else 0 for day in known], [day.expected if day else 0 for day in known])

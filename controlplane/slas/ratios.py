@@ -64,10 +64,16 @@ class Tally:
         expected = upto[0] - before[0] + upto[2]
         return expected, np.minimum(upto[1] - before[1] + np.maximum(upto[3], 0), expected)
 
+    def lost_since(self, moments: Numbers) -> Numbers:
+        """Return the rows lost after each moment until the last change."""
+        lost = self._sums[1] + self._sums[3]
+        since: Numbers = np.maximum(lost[-1] - lost[np.searchsorted(self.at, moments, side="right")], 0)
+        return since
+
     def between(self, edges: Numbers) -> tuple[Numbers, Numbers]:
         """Return the rows expected and lost after each edge up to the next one; what was found again is lost no more."""
         upto = self._sums[:, np.searchsorted(self.at, edges, side="right")]
-        change = np.diff(upto, axis=1)
+        change = upto[:, 1:] - upto[:, :-1]
         return np.maximum(change[0] + change[2], 0), np.maximum(change[1] + change[3], 0)
 
 

@@ -7,14 +7,17 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
+from itertools import repeat
+
+import numpy as np
 
 from controlplane.slas.burning import Burn
 from controlplane.slas.calendars import Days, are_quiet
-from controlplane.slas.history import History
+from controlplane.slas.history import History, Numbers, micros
 from controlplane.slas.model import Objective
 from controlplane.slas.ratios import Path
 from controlplane.slas.status import Budget, Day, Point, PromiseState
-from controlplane.slas.wording import number, percent, span_text, times
+from controlplane.slas.wording import number, percent, rounded, span_text, times
 
 HALF_HOUR = timedelta(minutes=30)
 POINTS = 48
@@ -106,28 +109,37 @@ def while_burning(case: Case, verdict: Verdict, burns: Sequence[Burn]) -> Verdic
     return verdict
 
 
-def point_times(at: datetime) -> tuple[datetime, ...]:
-    """Return the ends of the last 48 half hours, the oldest first."""
-    return tuple(at - HALF_HOUR * back for back in range(POINTS - 1, -1, -1))
+@lru_cache(maxsize=8)
+def half_hours(at: datetime) -> tuple[tuple[datetime, ...], Numbers]:
+    """Return the ends of the last 48 half hours, the oldest first, and their edges in microseconds since 1970, one more."""
+    times = tuple(at - HALF_HOUR * back for back in range(POINTS, -1, -1))
+    return times[1:], np.array([micros(time) for time in times], dtype=np.int64)
 
 
-def day_list(case: Case, lost: Sequence[Decimal], counted: Sequence[Decimal]) -> tuple[Day, ...]:
-    """Return the days of a window from what was counted and lost on each, in minutes or rows.
+def day_list(case: Case, lost: Sequence[int], counted: Sequence[int], each: Decimal = Decimal(1)) -> tuple[Day, ...]:
+    """Return the days of a window from what was counted and lost on each.
 
     A day is ``lost`` when it lost more than its even share of the budget.
+
+    Args:
+        each: what one of the counted is in the unit of the budget: minutes of a slice, or 1 for rows.
     """
-    allowed = tolerance(case.objective)
+    allowed, unit = tolerance(case.objective).as_integer_ratio(), each.as_integer_ratio()
     quiet = are_quiet(case.quiet, case.days.edges) if case.quiet else (False,) * len(case.days.dates)
-    return tuple(
-        _day(day, gone, of, allowed, is_planned=planned)
-        for day, gone, of, planned in zip(case.days.dates, lost, counted, quiet, strict=True)
-    )
+    return tuple(map(_day, case.days.dates, lost, counted, repeat(allowed), repeat(unit), quiet))
 
 
-@lru_cache(maxsize=10_000)
-def _day(day: date, lost: Decimal, counted: Decimal, allowed: Decimal, *, is_planned: bool) -> Day:
+@lru_cache(maxsize=1 << 16)
+def _day(
+    day: date,
+    lost: int,
+    counted: int,
+    allowed: tuple[int, int],
+    each: tuple[int, int],
+    is_planned: bool,  # noqa: FBT001 (mapped)
+) -> Day:
     if not counted and not lost:
         return Day(day, Decimal(0), Decimal(0), "planned" if is_planned else "no_evidence")
-    share = _HUNDRED - percent(int((counted - lost) * 1000), int(counted * 1000)) if lost < counted else _HUNDRED
-    state = "planned" if is_planned else "lost" if lost > counted * allowed else "kept"
-    return Day(day, lost, share, state)
+    share = _HUNDRED - percent(counted - lost, counted) if lost < counted else _HUNDRED
+    state = "planned" if is_planned else "lost" if lost * allowed[1] > counted * allowed[0] else "kept"
+    return Day(day, rounded(Decimal(lost * each[0]) / each[1]), share, state)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from decimal import ROUND_FLOOR, Decimal
+from decimal import Decimal
+from functools import lru_cache
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _EXACT = Decimal("0.0001")
+_MILLION = 1_000_000
 _SHOWN = Decimal("0.1")
 
 
@@ -34,7 +36,12 @@ def moment_text(moment: datetime) -> str:
 
 def percent(part: int, whole: int) -> Decimal:
     """Return how many percent ``part`` is of ``whole``, cut off after four decimals: nothing looks better than it is."""
-    return (Decimal(part) * 100 / whole).quantize(_EXACT, ROUND_FLOOR).normalize() + 0
+    return _of_million(part * _MILLION // whole)
+
+
+@lru_cache(maxsize=1 << 16)
+def _of_million(parts: int) -> Decimal:
+    return Decimal(parts).scaleb(-4).normalize() + 0
 
 
 def rounded(value: Decimal) -> Decimal:

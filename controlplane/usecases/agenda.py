@@ -147,8 +147,8 @@ class Agenda:
             lane: whose jobs; None for all.
         """
         with self._lock:
-            asked = [job for job in self._waiting(at) if lane in {None, job.lane} and self._refused.get(job.name, at) <= at]
-            ready = [(job, slot) for job in asked if (slot := self._workable(job)) is not None]
+            waiting = [job for job in self._waiting(at, lane) if self._refused.get(job.name, at) <= at]
+            ready = [(job, slot) for job in waiting if (slot := self._workable(job)) is not None]
         order = {job.name: number for number, job in enumerate(self.jobs)}
         return sorted(ready, key=lambda entry: (entry[0].trigger.following(entry[1]), order[entry[0].name]))
 
@@ -162,11 +162,12 @@ class Agenda:
         with self._lock:
             return max((at - self._newest[job.name][0] for job in self._waiting(at)), default=timedelta(0))
 
-    def _waiting(self, at: datetime) -> Sequence[Job]:
+    def _waiting(self, at: datetime, lane: Lane | None = None) -> Sequence[Job]:
         """Return jobs whose newest slot has not ended, after asking the store about them."""
-        for job in self.jobs:
+        jobs = [job for job in self.jobs if lane in {None, job.lane}]
+        for job in jobs:
             self._look(job, at)
-        unsettled = [job for job in self.jobs if not self._is_settled(job)]
+        unsettled = [job for job in jobs if not self._is_settled(job)]
         if unsettled:
             self._ended.update(self.slots.ended({job.name: self._ended.get(job.name, _EPOCH) for job in unsettled}))
         return [job for job in unsettled if not self._is_settled(job)]

@@ -17,24 +17,34 @@ from controlplane.usecases.model import Ports
 from controlplane.usecases.ports import RunRecord
 
 _EVERY = 10
-"""Branches and unreferenced files are looked for once in so many snapshots: listing a warehouse is not free."""
+"""Branches, unreferenced files and rows kept too long are looked for once in so many snapshots: listing files is not free."""
+
+_MANY_OLD = 5
+"""So many old snapshots are worth the commit that expires them."""
 
 
-def keep_house(ports: Ports, governed: Governed, run: Run) -> None:
+def keep_house(ports: Ports, governed: Governed, run: Run, *, thorough: bool = False) -> None:
     """Expire old snapshots, drop abandoned branches, rewrite small files, delete unreferenced ones.
 
     Nothing here may fail a run that has ended well: what cannot be done now is done after the next run.
+
+    Args:
+        thorough: look for everything, whether or not it was looked for lately.
     """
     if run.state is not RunState.PUBLISHED:
         return
     with suppress(ControlPlaneError):
         _rewrite(ports, governed, run)
-        expired = _expire(ports, governed, run)
         head = ports.reader.head(governed.id)
         ancestry = ports.reader.lineage_of(governed.id, head.snapshot_id) if head else ()
-        if expired or len(ancestry) % _EVERY == 0:
-            ports.keeper.drop_branches(governed.id, keep=[kept.run_id for kept in _living(ports, governed)])
-            ports.keeper.delete_unreferenced(governed.id, grace=ports.grace)
+        turn = thorough or len(ancestry) % _EVERY == 0
+        before = run.clock - governed.spec.history
+        old = sum(snapshot.published_at is None or snapshot.published_at < before for snapshot in ancestry)
+        expired = _expire(ports, governed, run) if turn or old >= _MANY_OLD else 0
+        if not expired and not turn:
+            return
+        ports.keeper.drop_branches(governed.id, keep=[kept.run_id for kept in _living(ports, governed)])
+        ports.keeper.delete_unreferenced(governed.id, grace=ports.grace)
         oldest = run.clock - kept_for(ports, governed)
         ports.kept_rows.expire(governed.id, oldest)
         ports.dead_letters.expire(governed.id, oldest)

@@ -58,11 +58,11 @@ def _notify(ports: Ports, job: Job) -> None:  # noqa: ARG001 (every job is done 
 
 
 def _keep_house(ports: Ports, job: Job) -> None:  # noqa: ARG001 (every job is done the same way)
-    """Keep house where no run has done so lately; a dataset that is being written keeps its own."""
+    """Keep house thoroughly, also where no run has ended lately; a dataset that is being written keeps its own."""
     for governed in ports.platform.datasets.values():
         for run in ports.journal.runs(governed.id, state=RunState.PUBLISHED, limit=1):
             with suppress(LeaseTakenError), ports.leases.hold(governed.id, LEASE):
-                keep_house(ports, governed, replace(run, clock=ports.clock.now()))
+                keep_house(ports, governed, replace(run, clock=ports.clock.now()), thorough=True)
 
 
 def _forget(ports: Ports, job: Job) -> None:  # noqa: ARG001 (every job is done the same way)

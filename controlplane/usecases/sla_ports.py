@@ -55,7 +55,7 @@ class ServiceLevelStore(Protocol):
         ...
 
     def histories(self, datasets: Collection[str], since: datetime, until: datetime) -> Mapping[str, History]:
-        """Return facts as columns: those recorded in [since, until], and of those before it the newest of every kind.
+        """Return facts as columns: at least those recorded in [since, until], and of those before it the newest of every kind.
 
         Kinds are states, with a known watermark or without, so that what held when the time begins is known too. A dataset
         without facts is left out.

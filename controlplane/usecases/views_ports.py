@@ -224,6 +224,14 @@ class Views(Protocol):
         """Return kept rows that are open or marked for retry, oldest first, masked."""
         ...
 
+    def sample(self, wanted: KeptFilter, limit: int = 8) -> Sequence[KeptLine]:
+        """Return some such rows, masked, whichever are found first."""
+        ...
+
+    def count(self, wanted: KeptFilter, most: int = 1000) -> int:
+        """Return how many such rows there are; ``most`` where there are more."""
+        ...
+
     def row_ids(self, wanted: KeptFilter) -> Sequence[str]:
         """Return the ids of all such rows."""
         ...

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
@@ -112,7 +112,11 @@ async def answer_defect(request: Request, error: Exception) -> Response:
     if _is_api(request):
         document = {"type": "about:blank", "title": _DEFECT.heading, "status": 500, "detail": _DEFECT.words}
         return JSONResponse(document, 500, media_type="application/problem+json")
-    return await _page(request, _DEFECT)
+    try:
+        return await _page(request, _DEFECT)
+    except Exception:
+        _LOG.exception("nor could the page that says so")
+        return PlainTextResponse(f"{_DEFECT.heading}. {_DEFECT.words}\n", 500)
 
 
 def _is_api(request: Request) -> bool:

@@ -40,6 +40,7 @@ def environment() -> Environment:
         loader=PackageLoader("controlplane.web"),
         autoescape=True,
         undefined=StrictUndefined,
+        auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
         extensions=["jinja2.ext.do"],

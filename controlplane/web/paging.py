@@ -45,6 +45,8 @@ class Pager:
         """Which rows these are, of how many (``26 to 50 of 412``)."""
         if not self.total:
             return "none"
+        if self.offset >= self.total:
+            return f"none of {thousands(self.total)}"
         first, last = self.offset + 1, min(self.offset + self.size, self.total)
         return f"{thousands(first)} to {thousands(last)} of {thousands(self.total)}"
 

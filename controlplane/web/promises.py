@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 
 from markupsafe import Markup
@@ -16,16 +16,18 @@ from controlplane.web.formatting import UNKNOWN, day, duration, percent, plural,
 
 _GAP = "\N{NO-BREAK SPACE}"
 _RATIO_DIGITS = 3
+_TIMED = frozenset({Indicator.FRESHNESS, Indicator.QUERY_TIME})
 _LOUD = {PromiseState.BROKEN: "hot", PromiseState.NO_EVIDENCE: "hot e"}
 _RISKS = (PromiseState.PREDICTED, PromiseState.FAST_BURN, PromiseState.SLOW_BURN)
 _STRIPS = 8
 _DAYS = 30
 _BUDGET_LOW = 20
 _HEAVY, _SOME = Decimal(30), Decimal(10)
-_TITLES = {
-    Indicator.COMPLETENESS: "Complete",
-    Indicator.ACCURACY: "Accurate",
-    Indicator.QUERY_TIME: "Queries answer fast",
+_WORDS = {
+    Indicator.FRESHNESS: "fresh",
+    Indicator.COMPLETENESS: "complete",
+    Indicator.ACCURACY: "accurate",
+    Indicator.QUERY_TIME: "fast",
 }
 _UNITS = {"min": "minutes", "rows": "rows"}
 
@@ -45,8 +47,7 @@ class PromiseRow:
     now: str
     now_basis: str
     is_bad: bool
-    objective: str
-    objective_basis: str
+    basis: str
     left: Decimal | None
     left_text: str
     left_basis: str
@@ -92,8 +93,7 @@ def promise_row(status: ObjectiveStatus) -> PromiseRow:
         now=value_text(status),
         now_basis=status.value_basis,
         is_bad=is_bad,
-        objective=bound_text(status),
-        objective_basis=basis_text(status),
+        basis=basis_text(status),
         left=left,
         left_text=percent(left, 0) if left is not None else UNKNOWN,
         left_basis=left_words(status),
@@ -105,26 +105,20 @@ def promise_row(status: ObjectiveStatus) -> PromiseRow:
 
 
 def title(status: ObjectiveStatus) -> str:
-    """Return a promise in two or three words (``Fresh within 6 h``, ``Complete``)."""
-    if status.indicator is Indicator.FRESHNESS:
-        return f"Fresh within {duration(status.bound)}" if status.bound is not None else "Fresh"
-    return _TITLES[status.indicator]
+    """Return what was promised in a few words (``Fresh within 6 h``, ``Complete to 99.5 %``)."""
+    word = _WORDS[status.indicator].capitalize()
+    if status.indicator in _TIMED:
+        return f"{word} within {duration(status.bound)}" if status.bound is not None else word
+    return f"{word} to {percent(status.bound if status.bound is not None else status.target, _RATIO_DIGITS)}"
 
 
 def value_text(status: ObjectiveStatus) -> str:
     """Return where it stands now: how old the data are, or percent."""
     if status.value is None:
         return UNKNOWN
-    if status.indicator in {Indicator.FRESHNESS, Indicator.QUERY_TIME}:
+    if status.indicator in _TIMED:
         return duration(status.value)
     return percent(status.value, _RATIO_DIGITS)
-
-
-def bound_text(status: ObjectiveStatus) -> str:
-    """Return what is allowed now (``≤ 6 h``, ``≥ 99.5 %``)."""
-    if status.indicator in {Indicator.FRESHNESS, Indicator.QUERY_TIME}:
-        return f"≤{_GAP}{duration(status.bound)}" if status.bound is not None else UNKNOWN
-    return f"≥{_GAP}{percent(status.bound if status.bound is not None else status.target, _RATIO_DIGITS)}"
 
 
 def basis_text(status: ObjectiveStatus) -> str:
@@ -151,14 +145,13 @@ def trend(status: ObjectiveStatus) -> Markup | None:
     """Return the last 24 hours in small, None where there are no points."""
     if not status.day_series:
         return None
-    worse = "above" if status.indicator in {Indicator.FRESHNESS, Indicator.QUERY_TIME} else "below"
     last = max(1, len(status.day_series) - 1)
     points = [(at / last, None if point.value is None else float(point.value)) for at, point in enumerate(status.day_series)]
     bound = None if status.bound is None else float(status.bound)
     unknown = sum(1 for _, value in points if value is None)
     gap = f"; {unknown} of {len(points)} points without evidence" if unknown else ""
-    label = f"{title(status)}, last 24 hours: now {value_text(status)}, allowed {bound_text(status)}{gap}"
-    return sparkline(points, bound=bound, worse="above" if worse == "above" else "below", label=label)
+    label = f"{title(status)}, last 24 hours: now {value_text(status)}{gap}"
+    return sparkline(points, bound=bound, worse="above" if status.indicator in _TIMED else "below", label=label)
 
 
 def headline(counts: Mapping[PromiseState, int]) -> str:
@@ -233,13 +226,9 @@ def worst_sentence(status: ObjectiveStatus) -> str:
     """Return what a broken promise means to its consumer in one sentence."""
     if status.dataset and status.indicator is Indicator.FRESHNESS and status.value is not None:
         return f"{status.consumer} reads {status.dataset} that is {value_text(status)} old ({duration(status.bound)} promised)."
-    what = status.dataset or status.promise
-    return f"{what} is {title(status).lower()} at {value_text(status)} ({bound_text(status)} promised to {status.consumer})."
-
-
-def next_words(status: ObjectiveStatus, now: datetime) -> bool:
-    """Return whether the next deadline still lies ahead."""
-    return status.deadline is not None and status.deadline > now
+    what, word = status.dataset or status.promise, _WORDS[status.indicator]
+    promised = duration(status.bound) if status.indicator in _TIMED else percent(status.target, _RATIO_DIGITS)
+    return f"{what} is {value_text(status)} {word} ({promised} promised to {status.consumer})."
 
 
 def _budget_tone(left: Decimal | None, *, is_calm: bool) -> str:

@@ -207,7 +207,7 @@ def frame(request: Request, house: House, now: datetime) -> dict[str, object]:
 def _signed_in(visit: VisitState, counts: Counts, health: Health) -> Mapping[str, object]:
     return {
         "viewer": visit.subject,
-        "csrf": visit.session.csrf,
+        "form_token": visit.session.csrf,
         "counts": counts,
         "watcher": health,
         "notice": unquote(visit.request.cookies.get("notice", ""))[:_NOTICE],

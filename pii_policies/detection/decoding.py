@@ -116,8 +116,11 @@ def _arrow_values(place: str, leaf: pa.Array, search: Search) -> None:
     binary = (
         pa.types.is_binary(unique.type) or pa.types.is_large_binary(unique.type) or pa.types.is_fixed_size_binary(unique.type)
     )
-    texts = unique if binary else pc.cast(unique, pa.large_string())
-    search.value(place, "parquet", texts.to_pylist())
+    if binary:
+        search.value(place, "parquet", unique.to_pylist())
+    else:
+        texts = pc.cast(unique, pa.large_string()).to_pylist()
+        search.text(place, "parquet", "\x00".join(texts), values=len(texts))
 
 
 def _avro(source: Source, search: Search) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeAlias
@@ -15,6 +16,7 @@ Root: TypeAlias = "Path | tuple[FileSystem, str]"
 
 _CHUNK_BYTES = 16 * 1024 * 1024
 _START_BYTES = 16
+_VALUES_AT_ONCE = 2_000
 
 
 def prove(roots: Sequence[Root], canaries: Sequence[str], *, values: Iterable[tuple[str, object]] = ()) -> Proof:
@@ -40,9 +42,19 @@ def prove(roots: Sequence[Root], canaries: Sequence[str], *, values: Iterable[tu
         filesystem, path = (LocalFileSystem(), str(root)) if isinstance(root, Path) else root
         for info in _files(filesystem, path, search):
             _search_file(_source(filesystem, info.path), search)
-    for place, value in values:
-        search.value(place, "value", value)
+    _search_values(values, search)
     return search.proof()
+
+
+def _search_values(values: Iterable[tuple[str, object]], search: Search) -> None:
+    """Search values from elsewhere, many of a place at once: a store has few places and very many values."""
+    waiting = defaultdict[str, list[object]](list)
+    for place, value in values:
+        waiting[place].append(value)
+        if len(waiting[place]) >= _VALUES_AT_ONCE:
+            search.value(place, "value", waiting.pop(place))
+    for place, rest in waiting.items():
+        search.value(place, "value", rest)
 
 
 def _files(filesystem: FileSystem, path: str, search: Search) -> list[FileInfo]:

@@ -29,7 +29,8 @@ class Fault:
         name: short, for tables.
         starts, ends: when its cause is there, timezone-aware.
         topics: of the landing zone, whose deliveries it touches.
-        dataset: where it is noticed first.
+        dataset: whose alert tells it.
+        kind: of that alert.
         what: one sentence.
     """
 
@@ -38,6 +39,7 @@ class Fault:
     ends: datetime
     topics: tuple[str, ...]
     dataset: str
+    kind: str
     what: str
 
 
@@ -49,7 +51,8 @@ def faults_of(start: datetime) -> tuple[Fault, ...]:
             starts=start + 3 * _DAY + 8 * _HOUR,
             ends=start + 3 * _DAY + 11 * _HOUR,
             topics=(TOPICS["orders"], TOPICS["order_items"], EVENT_TOPICS["payments"]),
-            dataset="bronze.cdc_orders",
+            dataset="gold.fact_orders",
+            kind="sla_breach",
             what="Orders, lines and payments stop coming: what is due at 08:00 comes at 11:00, with all that is newer",
         ),
         Fault(
@@ -58,6 +61,7 @@ def faults_of(start: datetime) -> tuple[Fault, ...]:
             ends=start + 6 * _DAY + 17 * _HOUR,
             topics=(TOPICS["orders"],),
             dataset="silver.orders",
+            kind="check_failure",
             what="Orders placed from 14:10 to 15:50 carry negative amounts; the fix of 17:00 corrects each of them",
         ),
         Fault(
@@ -66,6 +70,7 @@ def faults_of(start: datetime) -> tuple[Fault, ...]:
             ends=start + 8 * _DAY + 14 * _HOUR,
             topics=(TOPICS["customers"],),
             dataset="bronze.cdc_customers",
+            kind="schema_drift",
             what="A deploy adds a column loyalty_tier to the customers, which nobody announced, and is rolled back at 14:00",
         ),
     )

@@ -46,6 +46,7 @@ class Place:
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     wall = SettableClock()
     with located(request.param, tmp_path) as url, Store(url, LocalFileSystem(), f"{tmp_path}/state", wall=wall) as store:
+        store.check()
         yield Place(store, wall, url)
 
 
@@ -180,7 +181,6 @@ def test_of_old_facts_the_newest_of_every_kind_stays(place: Place) -> None:
 def test_more_than_one_batch_goes(place: Place) -> None:
     engine = create_engine(place.url)
     sent = {"kind": "lineage", "payload": "{}", "created_wall": NOON, "due_wall": NOON, "attempts": 1, "sent_wall": NOON}
-    place.store.check()
     with engine.begin() as connection:
         connection.execute(insert(outbox), [{"message_id": f"m{number}", **sent} for number in range(1_203)])
     engine.dispose()

@@ -259,6 +259,10 @@ def test_rows_are_found_by_check_reasons_and_kind(store: Store, views: Views) ->
     assert ids(reasons=(RANGE,)) == ["r1", "w1"]
     assert ids(reasons=(RANGE,), kind=KeptKind.QUARANTINED) == ["r1"]
     assert ids(kind=KeptKind.WAITING) == ["w1"]
+    wanted = KeptFilter("silver.orders", check_id=RANGE)
+    assert (views.count(wanted), views.count(wanted, most=2)) == (3, 2)
+    assert {line.row_id for line in views.sample(wanted)} == {"r1", "r2", "w1"}
+    assert len(views.sample(wanted, 2)) == 2
 
 
 def test_what_a_held_batch_would_set_aside_is_shown_on_request(store: Store, views: Views) -> None:

@@ -26,6 +26,8 @@ from controlplane.kernel.identity import DatasetId, RunId, SnapshotId
 from controlplane.kernel.ports import Clock
 from controlplane.usecases.ports import AuditEntry, OutboxMessage, RunRecord, StoredResult, Waiting
 from controlplane.usecases.report import stored
+from tests.fakes.access import InMemoryCredentials
+from tests.fakes.alerts import InMemoryAlerts
 from tests.fakes.service_levels import InMemoryServiceLevels
 from tests.fakes.slots import InMemorySlots
 
@@ -336,6 +338,7 @@ class InMemoryRecords:
     def __init__(self, store: InMemoryStore) -> None:
         self._store = store
         self._results: dict[RunId, Sequence[StoredResult]] = {}
+        self.ended: dict[RunId, tuple[datetime, RunRecord]] = {}
         self.observations: dict[tuple[DatasetId, SnapshotId, datetime], Sequence[StoredResult]] = {}
 
     def record(self, entry: RunRecord) -> Run:
@@ -350,6 +353,7 @@ class InMemoryRecords:
             reason=kept_reason,
         )
         store.journal.stored[run_id] = ended
+        self.ended[run_id] = (store.wall.now(), replace(entry, run=ended))
         if entry.results is not None:
             self._results[run_id] = [stored(result) for result in entry.results]
         if entry.state is RunState.PUBLISHED:
@@ -399,6 +403,7 @@ class InMemoryStore:
     def __init__(self, wall: Clock | None = None, holder: str = "test") -> None:
         clock = wall or SystemClock()
         self.where = "memory"
+        self.wall = clock
         self.journal = InMemoryJournal()
         self.leases = InMemoryLeases(clock, holder)
         self.slots = InMemorySlots(clock, holder)
@@ -408,6 +413,8 @@ class InMemoryStore:
         self.audit_log = InMemoryAuditLog()
         self.records = InMemoryRecords(self)
         self.service_levels = InMemoryServiceLevels()
+        self.alerts = InMemoryAlerts(self, clock)
+        self.credentials = InMemoryCredentials()
 
     def service_levels_of(self, namespace: str) -> InMemoryServiceLevels:  # noqa: ARG002 (this store knows one only)
         return self.service_levels

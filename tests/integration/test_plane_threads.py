@@ -10,7 +10,7 @@ from pathlib import Path
 from controlplane.gate.model import RunState
 from tests.integration.shop import Feed, make_shop, open_shop, rows_of
 
-ROUNDS = 3
+ROUNDS = 2
 EACH = 6
 
 

@@ -19,7 +19,7 @@ import pytest
 
 import controlplane
 from controlplane.kernel.clock import ReplayClock
-from pipelines.expected import expected_balance
+from pipelines.expected import expected_balance, story_of
 from pipelines.sources import CANARIES, EVENT_TOPICS, Window, build_window
 from tests.integration.shop import make_shop, rows_of
 from tests.unit.pipelines.conftest import make_journey
@@ -88,7 +88,7 @@ def replayed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replayed]:
 
 def test_every_batch_is_published_and_every_record_accounted_for(replayed: Replayed) -> None:
     assert replayed.states == {"published": len(PIPELINES) * len(replayed.window.steps)}
-    expected = expected_balance(replayed.window.facts)
+    expected = expected_balance(story_of(1, replayed.window.facts))
     for dataset in ("bronze.clickstream", "bronze.payments", "silver.clicks", "silver.payments"):
         assert {name: replayed.balance[dataset][name] for name in expected[dataset]} == expected[dataset]
 

@@ -21,6 +21,9 @@ NEVER = "never"
 _RANK = {
     outcome: rank for rank, outcome in enumerate((Outcome.FAILED, Outcome.ERRORED, Outcome.NO_EVIDENCE, Outcome.PASSED, NEVER))
 }
+MOST = 1_000
+"""Rows that a check set aside are counted up to this; nobody reads more of them than that."""
+
 _SAMPLE = 8
 
 
@@ -138,7 +141,7 @@ def check_page(ports: Ports, dataset: str, check_id: str) -> CheckPage:
     judged = ports.views.run(line.state.judged_run_id) if line.state and line.state.judged_run_id else None
     results = ports.views.results([judged.run_id]).get(judged.run_id, ()) if judged else ()
     wanted = KeptFilter(dataset, check_id=check_id, staged_by=line.held[0].run_id if line.held else None)
-    rows = ports.views.rows(wanted, _SAMPLE) if check.row_scope else ()
+    rows = ports.views.sample(wanted, _SAMPLE) if check.row_scope else ()
     columns = dict.fromkeys(name for row in rows for name in row.masked or ())
     return CheckPage(
         governed=governed,
@@ -152,7 +155,7 @@ def check_page(ports: Ports, dataset: str, check_id: str) -> CheckPage:
         results=tuple(result for result in results if result.check_id == check_id),
         history=tuple(ports.views.history(dataset, check_id)),
         rows=tuple(rows),
-        aside=len(ports.views.row_ids(wanted)) if rows else 0,
+        aside=ports.views.count(wanted, MOST) if rows else 0,
         columns=tuple(name for name in governed.columns if name in columns),
         masked=frozenset(rule.field for rule in governed.masks),
     )

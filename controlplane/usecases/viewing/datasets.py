@@ -14,7 +14,7 @@ from controlplane.usecases.compiling.dataset import Governed
 from controlplane.usecases.model import Ports
 from controlplane.usecases.ports import StoredResult
 from controlplane.usecases.viewing.statements import descriptions, rule_ids, title
-from controlplane.usecases.views_ports import DatasetState, KeptCount, KeptGroup, PastResult, RunFilter, RunLine
+from controlplane.usecases.views_ports import DatasetState, KeptCount, PastResult, RunFilter, RunLine
 
 _SAYS_LITTLE = frozenset({CheckKind.SQL, CheckKind.AGGREGATE, CheckKind.RECONCILIATION, CheckKind.VOLUME_CHANGE})
 _BATCHES = ("published", "held", "failed")
@@ -120,7 +120,6 @@ class DatasetPage:
         batches: newest that ended in a decision or failed, oldest first.
         judged: the run whose checks are shown; None before the first.
         fields: personal or masked fields.
-        asides: rows kept beside the table, by reasons.
     """
 
     line: DatasetLine
@@ -131,7 +130,6 @@ class DatasetPage:
     fields: tuple[FieldSpec, ...]
     upstream: tuple[Neighbour, ...]
     downstream: tuple[Neighbour, ...]
-    asides: tuple[KeptGroup, ...]
 
 
 def list_datasets(ports: Ports, wanted: DatasetFilter, *, limit: int = 50, offset: int = 0) -> DatasetList:
@@ -182,7 +180,6 @@ def dataset_page(ports: Ports, name: str) -> DatasetPage:
         fields=tuple(one for one in governed.spec.fields if is_personal(one)),
         upstream=tuple(Neighbour(other, role, lines.get(other)) for other, role in upstream.items()),
         downstream=tuple(Neighbour(other, "", lines.get(other)) for other in dict.fromkeys(downstream)),
-        asides=tuple(ports.views.groups(name)),
     )
 
 

@@ -99,7 +99,7 @@ def _type(schema: Mapping[str, Any]) -> str:
     if "$ref" in schema:
         return str(schema["$ref"]).rpartition("/")[2]
     if "anyOf" in schema:
-        return " or ".join(dict.fromkeys(_type(entry) for entry in schema["anyOf"]))
+        return " or ".join(dict.fromkeys(_type(entry) for entry in schema["anyOf"] if entry.get("type") != "null"))
     if "enum" in schema:
         return ", ".join(map(str, schema["enum"]))
     kind = str(schema.get("type", "any"))

@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, Response
 from markupsafe import Markup
 
 from controlplane.kernel.outcome import Outcome, Severity
-from controlplane.usecases.viewing.checks import CheckFilter
+from controlplane.usecases.viewing.checks import MOST, CheckFilter
 from controlplane.usecases.viewing.datasets import DatasetFilter, Judged, Standing
 from controlplane.web.kept import cell, telling
 from controlplane.web.paging import Pager
@@ -77,6 +77,7 @@ def check(visit: Visit, name: str, check_id: str) -> Response:
         outcomes=tally(one.outcome for one in found.history),
         quantity=quantity,
         cell=cell,
+        most=MOST,
         columns=telling(found.columns, [check_id], name),
         alerts=visit.plane.alerts(state="open", dataset=name, limit=5),
     )

@@ -18,7 +18,7 @@ from controlplane.web.visiting import FormRefusedError, Posted, PostedForm, Visi
 
 router = APIRouter()
 _KINDS = {kind.value: kind for kind in (KeptKind.QUARANTINED, KeptKind.WAITING)}
-_GROUPS = 50
+_GROUPS, _ROWS = 50, 25
 _SEPARATOR = " "
 
 
@@ -34,7 +34,7 @@ def rows(visit: Visit, dataset: str, kind: str = "", reasons: str = "", after: s
     """Draw what is kept beside one table, with a page of its rows, masked."""
     wanted = _split(reasons)
     found = visit.plane.quarantine_page(
-        dataset, kind=_KINDS.get(kind), reasons=wanted, after=_place(after), limit=25 if fields == "all" else 50
+        dataset, kind=_KINDS.get(kind), reasons=wanted, after=_place(after), limit=_ROWS
     )
     query = {"kind": kind, "reasons": reasons, "fields": fields}
     path = f"/quarantine/{dataset}"
