@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import lru_cache
 
 from alerting.model import Priority, fingerprint, matches
 
@@ -113,7 +114,12 @@ class Target:
     @property
     def key(self) -> str:
         """Identity of the group for the receiver, 64 hex digits."""
-        return fingerprint({"route": self.path, **{f"label {name}": value for name, value in self.labels.items()}})
+        return _key(self.path, tuple(self.labels.items()))
+
+
+@lru_cache(maxsize=4096)
+def _key(path: str, labels: tuple[tuple[str, str], ...]) -> str:
+    return fingerprint({"route": path, **{f"label {name}": value for name, value in labels}})
 
 
 DEFAULT_ROUTES = Routes(

@@ -90,7 +90,7 @@ FIELD = """  - name: amount_{number}
 PAGES = (
     "/", "/alerts", "/alerts/1", "/datasets", "/datasets?page=20", "/datasets?state=held", "/datasets?q=0815&layer=silver", "/datasets/{name}",
     "/datasets/{name}/checks/{check}", "/checks", "/checks?outcome=failed", "/checks?q=not_huge&page=9", "/runs", "/runs?state=held",
-    "/runs?dataset={name}", "/runs/{run}", "/quarantine", "/quarantine/{name}", "/quarantine/{name}?after={after}", "/search?q=0815", "/search?q=amount",
+    "/runs?dataset={name}", "/runs/{run}", "/quarantine", "/quarantine/{name}", "/quarantine/{name}?after={after}", "/search?q=081", "/search?q=amount",
 )  # fmt: skip
 
 

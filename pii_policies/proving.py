@@ -89,6 +89,7 @@ class Search:
             message = f"{len(canaries)} canaries given; at least one is needed, each of {_SHORTEST_CANARY} characters or more"
             raise ConfigurationError(message)
         self._needles = [(index, text, text.lower()) for index, text in enumerate(canaries)]
+        self._beginnings = {lowered[:_SHORTEST_PREFIX] for _, _, lowered in self._needles}
         self.overlap = 4 * max(len(text.encode()) for text in canaries)
         self._findings = set[Finding]()
         self._places = Counter[tuple[str, str]]()
@@ -134,12 +135,17 @@ class Search:
                 self._findings.add(Finding(self._redacted(place), kind, index))
 
     def _note_prefix(self, place: str, kind: str, bound: str) -> None:
+        if bound[:_SHORTEST_PREFIX] not in self._beginnings:
+            return
         for index, _, needle in self._needles:
             if any(len(part) >= _SHORTEST_PREFIX and needle.startswith(part) for part in (bound, bound[:-1])):
                 self._findings.add(Finding(self._redacted(place), kind, index))
 
     def _redacted(self, place: str) -> str:
         shown = place
+        readings = (place.lower(), unquote_plus(place).lower())
+        if place.isascii() and not any(needle in reading for _, _, needle in self._needles for reading in readings):
+            return place
         for index, needle, _ in sorted(self._needles, key=lambda entry: -len(entry[1])):
             spelling = re.compile(re.escape(needle), re.IGNORECASE)
             if not spelling.search(shown) and spelling.search(unquote_plus(shown)):

@@ -7,11 +7,10 @@ The numbers describe the feed of ``build_window()`` (9 October 2017 and the days
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from decimal import Decimal
-from operator import attrgetter
 
 from pipelines.fortnight import FORTNIGHT, FORTNIGHT_DAYS, FORTNIGHT_HELD, FORTNIGHT_NOTICED, FORTNIGHT_WAITS
 from pipelines.sources.facts import SourceFacts, TopicFacts
@@ -175,93 +174,6 @@ def _waits(facts: SourceFacts) -> Mapping[str, int]:
         "silver.order_items": facts.waiting_lines,
         "silver.payments": facts.payments.waiting,
     }
-
-
-_TOPIC_COLUMNS = (
-    "lines", "snapshot", "inserts", "updates", "deletes", "tombstones", "redelivered", "late", "events", "duplicates",
-)  # fmt: skip
-
-_MEANINGS = {
-    "unknown_products": "order lines of products that the catalogue does not have",
-    "non_positive_quantity": "order lines with a quantity of 0 or less",
-    "defective_lines": "order lines with at least one of these two defects",
-    "invalid_email_events": "events of customers with an invalid e-mail address",
-    "invalid_email_customers": "customers whose address is still invalid at the end",
-    "overtaken": "late events that a newer event of the same row overtook",
-    "waiting_order_events": "order events that are delivered before their customer can be published",
-    "waiting_lines": "order lines that are delivered before their order can be published",
-    "order_lines": "sound lines of the orders that exist at the end",
-    "customers": "customers that exist at the end",
-    "published_customers": "of these, with a valid e-mail address",
-    "customer_versions": "versions of customers with a valid e-mail address",
-    "products": "products that exist at the end",
-    "negative_amount_events": "order events with a negative amount",
-    "negative_amount_orders": "orders that have such events",
-    "drifted_events": "customer events with a column nobody announced",
-    "stocks": "products in warehouses that keep them",
-    "pieces": "pieces in stock at the end",
-    "restocked": "deliveries of suppliers",
-    "promotions": "promotions that exist at the end",
-    "promotions_in_two_places": "of these, further ones of a product, store and week",
-    "amount": "sum of the amounts of the orders that exist at the end",
-    "revenue": "the same without cancelled orders",
-}
-
-
-_STREAM_COLUMNS = ("lines", "events", "resent", "redelivered", "malformed", "late", "rows")
-
-_STREAM_MEANINGS = {
-    "clicks.unknown_types": "records of clicks whose type nothing knows",
-    "clicks.clicks": "clicks of known types, each once",
-    "clicks.removed_paths": "of these, the ones on pages whose path holds an e-mail address",
-    "clicks.sessions": "sessions",
-    "clicks.purchasing": "sessions with a purchase",
-    "clicks.purchases": "purchases",
-    "payments.waiting": "records of payments that are delivered before their order can be published",
-    "payments.captured": "sum of the amounts that were ever captured",
-    "payments.refunded": "of these, what was given or taken back",
-}
-
-
-def topic_table(facts: SourceFacts) -> str:
-    """Return the Markdown table of the records of each topic, as ``docs/demo.md`` shows it."""
-    rows = [["table", *_TOPIC_COLUMNS]]
-    rows += [[table, *(str(getattr(topic, name)) for name in _TOPIC_COLUMNS)] for table, topic in facts.topics.items()]
-    return "\n".join(_lines(rows))
-
-
-def fact_table(facts: SourceFacts) -> str:
-    """Return the Markdown table of what is in the feed, as ``docs/demo.md`` shows it."""
-    rows = [["name", "what is counted", "expected"]]
-    rows += [[f"`{name}`", meaning, str(getattr(facts, name))] for name, meaning in _MEANINGS.items()]
-    rows += [
-        [f"`orders.{status}`", f"orders that are {status} at the end", str(count)] for status, count in facts.orders.items()
-    ]
-    return "\n".join(_lines(rows))
-
-
-def stream_table(facts: SourceFacts) -> str:
-    """Return the Markdown table of the records of each stream of events, as ``docs/demo.md`` shows it."""
-    rows = [["stream", *_STREAM_COLUMNS]]
-    for name, stream in (("clicks", facts.clicks.stream), ("payments", facts.payments.stream)):
-        rows.append([name, *(str(getattr(stream, column)) for column in _STREAM_COLUMNS)])
-    return "\n".join(_lines(rows))
-
-
-def stream_fact_table(facts: SourceFacts) -> str:
-    """Return the Markdown table of what is in the streams, as ``docs/demo.md`` shows it."""
-    rows = [["name", "what is counted", "expected"]]
-    rows += [[f"`{name}`", meaning, str(attrgetter(name)(facts))] for name, meaning in _STREAM_MEANINGS.items()]
-    for status, count in facts.payments.payments.items():
-        rows.append([f"`payments.{status}`", f"payments that are {status.replace('_', ' ')} at the end", str(count)])
-    return "\n".join(_lines(rows))
-
-
-def _lines(rows: list[list[str]]) -> Iterator[str]:
-    for number, row in enumerate(rows):
-        yield f"| {' | '.join(row)} |"
-        if number == 0:
-            yield "|" + "---|" * len(row)
 
 
 def differences(facts: SourceFacts, balance: Mapping[str, Mapping[str, int]], story: Story | None = None) -> list[str]:

@@ -7,6 +7,7 @@ the line a second time for what reaches an engine: one SELECT that reads nothing
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import sqlglot
 from sqlglot import exp
@@ -36,7 +37,15 @@ def prepare(check: Check, subject: str, references: Mapping[str, str]) -> str:
     for placeholder in ("{property}", "{field}"):
         if placeholder in text:
             text = text.replace(placeholder, identifier(_field(check, placeholder)))
-    return _redirect(check, _parse(check, text), subject, references).sql(dialect="duckdb")
+    known = {name.lower(): registered for name, registered in {**references, check.dataset: subject}.items()}
+    return _prepared(text, check.id, check.dataset.lower(), check.where, tuple(known.items()))
+
+
+@lru_cache(maxsize=2_000)
+def _prepared(text: str, check_id: str, dataset: str, where: str | None, known: tuple[tuple[str, str], ...]) -> str:
+    query = _parse(check_id, text)
+    _redirect(check_id, query, dataset, where, dict(known))
+    return query.sql(dialect="duckdb")
 
 
 def _field(check: Check, placeholder: str) -> str:
@@ -46,21 +55,20 @@ def _field(check: Check, placeholder: str) -> str:
     return check.fields[0]
 
 
-def _parse(check: Check, text: str) -> exp.Query:
+def _parse(check_id: str, text: str) -> exp.Query:
     try:
         statements = [statement for statement in sqlglot.parse(text, read="duckdb") if statement is not None]
     except SqlglotError as error:
-        message = f"{check.id}: the query cannot be read as SQL"
+        message = f"{check_id}: the query cannot be read as SQL"
         raise ConfigurationError(message) from error
     only = statements[0] if len(statements) == 1 else None
     if not isinstance(only, exp.Query) or only.find(*_FORBIDDEN) is not None:
-        message = f"{check.id}: the query must be one SELECT and nothing else"
+        message = f"{check_id}: the query must be one SELECT and nothing else"
         raise ConfigurationError(message)
     return only
 
 
-def _redirect(check: Check, query: exp.Query, subject: str, references: Mapping[str, str]) -> exp.Query:
-    known = {name.lower(): registered for name, registered in {**references, check.dataset: subject}.items()}
+def _redirect(check_id: str, query: exp.Query, dataset: str, where: str | None, known: Mapping[str, str]) -> None:
     common = {cte.alias_or_name for cte in query.find_all(exp.CTE)}
     for table in list(query.find_all(exp.Table)):
         name = ".".join(part.name for part in table.parts) if isinstance(table.this, exp.Identifier) else table.sql()
@@ -68,12 +76,11 @@ def _redirect(check: Check, query: exp.Query, subject: str, references: Mapping[
             continue
         if name.lower() not in known:
             message = (
-                f"{check.id}: the query reads {name}, which is not available to it; it may read {', '.join(sorted(known))}"
+                f"{check_id}: the query reads {name}, which is not available to it; it may read {', '.join(sorted(known))}"
             )
             raise ConfigurationError(message)
-        where = condition(check.where) if name.lower() == check.dataset.lower() and check.where else None
-        table.replace(_source(table, known[name.lower()], where))
-    return query
+        narrowed = condition(where) if name.lower() == dataset and where else None
+        table.replace(_source(table, known[name.lower()], narrowed))
 
 
 def _source(table: exp.Table, registered: str, where: str | None) -> exp.Expression:

@@ -15,7 +15,7 @@ from controlplane.kernel.errors import ControlPlaneError
 _COMMANDS = {
     "check": "checking", "lint": "linting", "run": "running", "runs": "running", "hold": "running",
     "quarantine": "running", "lineage": "tracing", "doctor": "diagnosing", "init": "starting", "pii": "proving",
-    "sla": "promising", "serve": "serving", "alerts": "alerting",
+    "sla": "promising", "serve": "serving", "alerts": "alerting", "token": "entering",
 }  # fmt: skip
 
 

@@ -23,6 +23,8 @@ from controlplane.lakehouse.manifests import added_files, described, live_files
 from controlplane.lakehouse.scans import projection, scanned
 from controlplane.lakehouse.schemas import schema_at, table_schema
 
+_REMEMBERED = 20_000
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LazySnapshot(Snapshot):
@@ -55,6 +57,7 @@ class IcebergReader(TableReader):
     def __init__(self, catalog: IcebergCatalog) -> None:
         """Read through ``catalog``; nothing connects yet."""
         self._catalog = catalog
+        self._told: dict[tuple[object, ...], Snapshot] = {}
 
     def head(self, dataset: DatasetId) -> Snapshot | None:
         """Return the snapshot readers see, or None for a table without one (or a table not created yet).
@@ -86,7 +89,7 @@ class IcebergReader(TableReader):
         """
         metadata = self._catalog.table(dataset).metadata
         first = find(metadata, dataset, snapshot_id)
-        return tuple(kernel_snapshot(metadata, one) for one in ancestors(metadata, first))
+        return tuple(self._plain(metadata, one) for one in ancestors(metadata, first))
 
     def appended(
         self, dataset: DatasetId, after: SnapshotId | None, upto: SnapshotId, columns: Sequence[str] | None = None
@@ -147,8 +150,17 @@ class IcebergReader(TableReader):
             with self._catalog.reported(dataset.name):
                 return described(table, snapshot, live_files(table, snapshot, self._catalog.manifests))
 
-        plain = kernel_snapshot(table.metadata, snapshot)
-        return LazySnapshot(**{**vars(plain), "load": load})
+        return LazySnapshot(**{**vars(self._plain(table.metadata, snapshot)), "load": load})
+
+    def _plain(self, metadata: TableMetadata, snapshot: IcebergSnapshot) -> Snapshot:
+        """Return a snapshot without files; it never changes, except that main's head is seen with the table's schema."""
+        key = (metadata.table_uuid, snapshot.snapshot_id, schema_at(metadata, snapshot).schema_id)
+        known = self._told.get(key)
+        if known is None:
+            if len(self._told) >= _REMEMBERED:
+                self._told.clear()
+            known = self._told[key] = kernel_snapshot(metadata, snapshot)
+        return known
 
 
 def find(metadata: TableMetadata, dataset: DatasetId, snapshot_id: SnapshotId) -> IcebergSnapshot:

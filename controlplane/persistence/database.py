@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Column, Table, bindparam, create_engine, event, select, text
+from sqlalchemy import Column, Table, TextClause, bindparam, create_engine, event, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, Dialect, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
@@ -171,6 +172,25 @@ def _checked(url: str) -> URL:
 def insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
     """Return an INSERT that knows ``ON CONFLICT``, in the words of the connection's database."""
     return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+
+
+def insert_new(connection: Connection, table: Table, row: Mapping[str, object]) -> None:
+    """Insert a row; one whose key is there already is left as it is."""
+    connection.execute(_written_out(table, tuple(row), "DO NOTHING"), row)
+
+
+def insert_or_change(connection: Connection, table: Table, row: Mapping[str, object], key: str, changes: Iterable[str]) -> None:
+    """Insert a row, or where its ``key`` is there already, set the columns named in ``changes`` to the row's values."""
+    changed = ", ".join(f"{name} = excluded.{name}" for name in changes)
+    connection.execute(_written_out(table, tuple(row), f"({key}) DO UPDATE SET {changed}"), row)
+
+
+@lru_cache(maxsize=200)
+def _written_out(table: Table, names: tuple[str, ...], conflict: str) -> TextClause:
+    """Return an INSERT as text, which SQLAlchemy prepares once; its own with ``ON CONFLICT`` it puts together every time."""
+    columns, values = ", ".join(f'"{name}"' for name in names), ", ".join(f":{name}" for name in names)
+    statement = text(f"INSERT INTO {table.name} ({columns}) VALUES ({values}) ON CONFLICT {conflict}")
+    return statement.bindparams(*(bindparam(name, type_=table.c[name].type) for name in names))
 
 
 def insert_many(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from controlplane.gate.model import Run, RunState
 from controlplane.kernel.outcome import Outcome
-from controlplane.persistence.database import insert
+from controlplane.persistence.database import insert_or_change
 from controlplane.persistence.tables import dataset_states
 from controlplane.usecases.ports import RunRecord
 
@@ -45,8 +45,7 @@ def note_state(connection: Connection, number: int, run: Run, entry: RunRecord) 
     if entry.results:
         values |= {"judged_run_id": str(run.run_id), **_counts(entry)}
     new = dict.fromkeys((outcome.value for outcome in Outcome), 0)
-    statement = insert(connection, dataset_states).values({"dataset_id": number, **new, **values})
-    connection.execute(statement.on_conflict_do_update(index_elements=[dataset_states.c.dataset_id], set_=values))
+    insert_or_change(connection, dataset_states, {"dataset_id": number, **new, **values}, "dataset_id", values)
 
 
 def note_recovery(connection: Connection, number: int, run: Run) -> None:

@@ -6,15 +6,31 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 
-from sqlalchemy import false, select, update
+from sqlalchemy import bindparam, select, text, update
 from sqlalchemy.engine import Connection
 
 from controlplane.kernel.errors import LeaseTakenError, StoreUnavailableError
 from controlplane.kernel.identity import DatasetId
 from controlplane.kernel.ports import Clock
-from controlplane.persistence.database import Database, insert
+from controlplane.persistence.database import Database
 from controlplane.persistence.holders import has_died
 from controlplane.persistence.tables import leases
+
+_MOMENT = leases.c.until_wall.type
+_HOLDER = select(leases.c.holder).where(leases.c.name == bindparam("lease"))
+_MINE = (leases.c.name == bindparam("lease"), leases.c.token == bindparam("fence"), leases.c.until_wall > bindparam("moment"))
+_PROLONG = update(leases).where(*_MINE).values(until_wall=bindparam("later"))
+_TAKE = text(
+    "INSERT INTO leases (name, holder, token, until_wall) VALUES (:lease, :mine, 1, :later) "
+    "ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, token = leases.token + 1, until_wall = excluded.until_wall "
+    "WHERE leases.until_wall <= :moment OR leases.holder = :abandoned RETURNING token"
+).bindparams(
+    bindparam("lease", type_=leases.c.name.type),
+    bindparam("mine", type_=leases.c.holder.type),
+    bindparam("later", type_=_MOMENT),
+    bindparam("moment", type_=_MOMENT),
+    bindparam("abandoned", type_=leases.c.holder.type),
+)
 
 
 class StoredLeases:
@@ -55,9 +71,9 @@ class StoredLeases:
             LeaseTakenError: the lease was lost: its time was over and another writer took it, or it was given back.
         """
         name, now = _name(dataset), self._wall.now()
-        mine = (leases.c.name == name, leases.c.token == token, leases.c.until_wall > now)
+        values = {"lease": name, "fence": token, "moment": now, "later": now + ttl}
         with self._database.writing() as connection:
-            if connection.execute(update(leases).where(*mine).values(until_wall=now + ttl)).rowcount == 0:
+            if connection.execute(_PROLONG, values).rowcount == 0:
                 message = (
                     f"the writer lease of {dataset} was lost because its time was over{_by(connection, name, now)}; run again"
                 )
@@ -66,15 +82,10 @@ class StoredLeases:
     def _take(self, name: str, dataset: DatasetId, ttl: timedelta) -> int:
         now = self._wall.now()
         with self._database.writing() as connection:
-            current = connection.execute(select(leases.c.holder).where(leases.c.name == name)).scalar()
-            abandoned = leases.c.holder == current if current is not None and has_died(current) else false()
-            fresh = insert(connection, leases).values(name=name, holder=self._holder, token=1, until_wall=now + ttl)
-            taking = fresh.on_conflict_do_update(
-                index_elements=[leases.c.name],
-                set_={"holder": self._holder, "token": leases.c.token + 1, "until_wall": now + ttl},
-                where=(leases.c.until_wall <= now) | abandoned,
-            )
-            token = connection.execute(taking.returning(leases.c.token)).scalar()
+            current = connection.execute(_HOLDER, {"lease": name}).scalar()
+            abandoned = current if current is not None and has_died(current) else None
+            values = {"lease": name, "mine": self._holder, "later": now + ttl, "moment": now, "abandoned": abandoned}
+            token = connection.execute(_TAKE, values).scalar()
             if token is None:
                 message = f"the writer lease of {dataset} is taken{_by(connection, name, now)}; wait, then run this again"
                 raise LeaseTakenError(message)
@@ -82,9 +93,8 @@ class StoredLeases:
 
     def _give_back(self, name: str, token: int) -> None:
         now = self._wall.now()
-        mine = (leases.c.name == name, leases.c.token == token, leases.c.until_wall > now)
         with self._database.writing() as connection:
-            connection.execute(update(leases).where(*mine).values(until_wall=now))
+            connection.execute(_PROLONG, {"lease": name, "fence": token, "moment": now, "later": now})
 
 
 def _name(dataset: DatasetId) -> str:

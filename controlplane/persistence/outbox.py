@@ -10,7 +10,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.engine import Connection
 
 from controlplane.kernel.ports import Clock
-from controlplane.persistence.database import Database, insert
+from controlplane.persistence.database import Database, insert_new
 from controlplane.persistence.kept_files import json_text
 from controlplane.persistence.tables import outbox
 from controlplane.usecases.ports import OutboxMessage, Waiting
@@ -94,4 +94,4 @@ def queue(connection: Connection, messages: Sequence[OutboxMessage], now: dateti
             "attempts": message.attempts,
             "last_error": message.last_error,
         }
-        connection.execute(insert(connection, outbox).values(values).on_conflict_do_nothing())
+        insert_new(connection, outbox, values)

@@ -294,6 +294,7 @@ objective_states = Table(
     Column("document", Text, nullable=False),
 )
 Index("objective_states_worst", objective_states.c.rank, objective_states.c.deadline)
+Index("objective_states_of_dataset", objective_states.c.dataset)
 
 dataset_states = Table(
     "dataset_states",

@@ -25,6 +25,11 @@ _LINE = select(
     runs.c.started_wall, runs.c.ended_wall, runs.c.offered, runs.c.passed, runs.c.superseded, runs.c.quarantined,
     runs.c.waiting, runs.c.dead_lettered, runs.c.duplicates, datasets.c.name,
 ).join(datasets, datasets.c.dataset_id == runs.c.dataset_id)  # fmt: skip
+_STATE = select(datasets.c.name, *(column for column in dataset_states.c if column.name != "dataset_id")).join(
+    datasets, datasets.c.dataset_id == dataset_states.c.dataset_id
+)
+"""In the order of the attributes of ``DatasetState``."""
+
 _NEWEST_FIRST = (runs.c.clock.desc(), runs.c.run_id.desc())
 
 
@@ -33,12 +38,8 @@ class StoredViews(KeptViews):
 
     def states(self, names: Collection[str] | None = None) -> Mapping[str, DatasetState]:
         """Return the state of datasets (None: of all); one that never had a batch is not among them."""
-        query = (
-            select(dataset_states, datasets.c.name)
-            .join(datasets, datasets.c.dataset_id == dataset_states.c.dataset_id)
-            .where(datasets.c.namespace == self.namespace)
-        )
-        return {row.name: _state(row) for row in self._named(query, names)}
+        query = _STATE.where(datasets.c.namespace == self.namespace)
+        return {row[0]: DatasetState(*row) for row in self._named(query, names)}
 
     def runs(self, wanted: RunFilter, limit: int = 50) -> Sequence[RunLine]:
         """Return runs, newest first by the plane's clock."""
@@ -111,25 +112,6 @@ class StoredViews(KeptViews):
 def _past() -> Select[Any]:
     kept = ("check_id", "segment", "outcome", "value", "unit", "at", "run_id", "rows_failed", "rows_total", "stage")
     return select(*(measurements.c[name] for name in kept))
-
-
-def _state(row: Row[Any]) -> DatasetState:
-    return DatasetState(
-        dataset=row.name,
-        run_id=row.run_id,
-        state=row.state,
-        clock=row.clock,
-        reason=row.reason,
-        published_run_id=row.published_run_id,
-        published_snapshot_id=row.published_snapshot_id,
-        published_at=row.published_at,
-        rows=row.published_rows,
-        judged_run_id=row.judged_run_id,
-        passed=row.passed,
-        failed=row.failed,
-        errored=row.errored,
-        no_evidence=row.no_evidence,
-    )
 
 
 def _line(row: Row[Any]) -> RunLine:

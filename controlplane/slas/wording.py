@@ -46,7 +46,7 @@ def _of_million(parts: int) -> Decimal:
 
 def rounded(value: Decimal) -> Decimal:
     """Return a number with four decimals at most, as it is stored."""
-    return value.quantize(_EXACT)
+    return value.quantize(_EXACT).normalize() + 0
 
 
 def number(value: Decimal) -> str:

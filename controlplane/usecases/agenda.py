@@ -153,9 +153,10 @@ class Agenda:
         return sorted(ready, key=lambda entry: (entry[0].trigger.following(entry[1]), order[entry[0].name]))
 
     def refused(self, job: Job, at: datetime) -> None:
-        """Leave a job alone for some seconds: somebody else has it in hand."""
+        """Leave a job alone for a moment, short beside its interval: somebody else has it in hand."""
         with self._lock:
-            self._refused[job.name] = at + _LOOK_AGAIN
+            slot, following = self._newest[job.name]
+            self._refused[job.name] = at + min(_LOOK_AGAIN, (following - slot) / 4)
 
     def lag(self, at: datetime) -> timedelta:
         """Return how long ago the moment of the most overdue job was; nothing is overdue at 0."""

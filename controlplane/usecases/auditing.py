@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from checks.judging import judge
 from checks.model import Check, CheckKind, CheckResult, Facts
 from checks.ports import Subject
+from checks.sql.needs import columns_here
 from controlplane.gate.deciding import Lack, Verdict
 from controlplane.gate.model import Run
 from controlplane.kernel.identity import SnapshotId
@@ -113,12 +114,14 @@ def measure(  # noqa: PLR0913 (one question, asked of an audit and of an observa
 
 
 def _columns(checks: Sequence[Check], known: dict[str, str]) -> list[str]:
-    """Return the columns to read: those checks name; all of them where a check brings SQL of its own."""
-    free = {CheckKind.SQL, CheckKind.RECONCILIATION, CheckKind.VOLUME_CHANGE, CheckKind.AGGREGATE}
-    if any(check.kind in free or check.where or check.segment_by for check in checks):
-        return list(known)
-    named = {field for check in checks for field in check.fields}
-    return [name for name in known if name in named] or list(known)[:1]
+    """Return the columns to read: those the checks name; all of them where that cannot be told."""
+    named: set[str] = set()
+    for check in checks:
+        needed = columns_here(check)
+        if needed is None:
+            return list(known)
+        named |= needed
+    return [name for name in known if name.lower() in named] or list(known)[:1]
 
 
 def verdicts(results: Sequence[CheckResult]) -> Sequence[Verdict]:

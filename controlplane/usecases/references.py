@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
-import sqlglot
-from sqlglot import exp
 
 from checks.model import Check, CheckKind
+from checks.sql.needs import columns_there
 from controlplane.gate.model import Run
 from controlplane.kernel.errors import DatasetUnknownError
 from controlplane.kernel.identity import DatasetId, SnapshotId
@@ -54,19 +53,17 @@ def _rows(ports: Ports, governed: Governed, name: str, pin: SnapshotId | None, c
             return None
         return pa.schema([(column, arrow_type(kind)) for column, kind in known.columns.items()]).empty_table()
     wanted = _columns(checks)
-    columns = None if wanted is None else [column for column in head.schema.names if column in wanted]
+    names = head.schema.names
+    columns = None if wanted is None else [name for name in names if name.lower() in wanted] or names[:1]
     return ports.reader.rows(dataset, head.snapshot_id, columns=columns).read_all()
 
 
 def _columns(checks: Sequence[Check]) -> set[str] | None:
-    """Return the columns of the parent that the checks name; None where only reading all of them is safe."""
+    """Return the columns of the parent that the checks name, in lower case; None where only reading all of them is safe."""
     wanted: set[str] = set()
     for check in checks:
-        fields = check.arguments.get("fields")
-        if check.kind is not CheckKind.REFERENCE or not isinstance(fields, Mapping):
+        needed = columns_there(check)
+        if needed is None:
             return None
-        wanted |= {str(parent) for parent in fields.values()}
-        where = check.arguments.get("where")
-        if where is not None:
-            wanted |= {column.name for column in sqlglot.parse_one(str(where), read="duckdb").find_all(exp.Column)}
+        wanted |= needed
     return wanted

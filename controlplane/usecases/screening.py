@@ -83,7 +83,8 @@ def screen(ports: Ports, governed: Governed, run: Run, raw: pa.Table, facts: Fac
         flags = (name for name in flagged.schema.names if screening.is_flag(name))
         columns += [(SINCE, "timestamptz"), (FATE, "string"), *((name, "boolean") for name in flags)]
     batch = flagged.select([name for name, _ in columns])
-    session.register(BATCH, batch)
+    if governed.masks or leaving or any(check.kind is CheckKind.SCHEMA_DRIFT for check in checks):
+        session.register(BATCH, batch)
     masked = _masked(ports, governed, columns, batch, session)
     if leaving:
         session.register(MASKED, masked)

@@ -44,7 +44,7 @@ def told(alert: Alert) -> Told:
         alert=alert,
         headline=headline(alert),
         shown=status(kind),
-        summary=alert.annotations.get("summary", ""),
+        summary=alert.annotations.get("summary", "").removeprefix(f"{check_id(alert)}: "),
         hits=alert.annotations.get("hits", ""),
     )
 
@@ -92,10 +92,20 @@ def steps(alert: Alert) -> tuple[Step, ...]:
     if run:
         why = "Where every row of the batch went, and, where it is held, publishing it with a reason."
         found.append(Step("Look at the batch", why, f"/runs/{quote(run, safe='')}", "Open the run"))
+    if alert.kind is AlertKind.PLANE_OUTAGE:
+        why = "When promises were last evaluated, what waits, and what keeps it. `controlplane serve` evaluates every minute."
+        found.append(Step("Look at the watcher", why, "/#watch", "Open the watcher"))
     if dataset and len(found) < 3:  # noqa: PLR2004 (three ways are what a person weighs)
         why = "What readers see now, what is held back, and what feeds it."
         found.append(Step("Look at the dataset", why, f"/datasets/{quote(dataset, safe='')}", "Open the dataset"))
     return tuple(found)
+
+
+def numbers(alert: Alert) -> tuple[tuple[str, str], ...]:
+    """Return what was found, as (label, text): the reason, which has its numbers in it, else the bare numbers."""
+    told = alert.annotations
+    names = ["reason"] if told.get("reason") else ["measured", "allowed"]
+    return tuple((name.capitalize(), told[name]) for name in [*names, "pipeline", "consumer"] if told.get(name))
 
 
 def state_words(alert: Alert) -> str:

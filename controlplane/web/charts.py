@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 
 _WIDTH, _HEIGHT, _EDGE = 112.0, 28.0, 4.0
 _WIDE, _LEFT, _BASE, _TOP = 760.0, 44.0, 140.0, 26.0
-_STEPS = (1, 2, 2.5, 5, 10)
+_STEPS = (0.5, 1, 2, 2.5, 5, 10)
 _LABELS = 6
 _MARKS = 20
 _MARK_TONES = {"passed": ("", 0.5), "failed": ("x", 0.5), "errored": ("e", 5.5), "no_evidence": ("z", 0.5)}
@@ -84,7 +84,8 @@ def bars(values: Sequence[Bar], *, unit: str, allowed: float | None, label: str,
         label: the finding in one sentence.
     """
     shown = values[-24:]
-    top = _nice(max([bar.value or 0 for bar in shown] + [allowed or 0, 0]))
+    heights = [bar.value for bar in shown if bar.value is not None] + [allowed or 0.0]
+    top = _nice(max(heights), whole=all(float(height).is_integer() for height in heights))
     parts = []
     for step in range(4):
         y, tick = _BASE - step * (_BASE - _TOP) / 3, top * step / 3
@@ -218,14 +219,15 @@ def _bar(bar: Bar, x: float, top: float) -> str:
     return drawn
 
 
-def _nice(value: float) -> float:
-    """Return the next round number that a chart may end at, so that three steps make round ticks."""
+def _nice(value: float, *, whole: bool) -> float:
+    """Return the next round number that a chart may end at, so that three steps make round ticks (whole ones for counts)."""
     if value <= 0:
         return 3.0
     scale = 10.0 ** (len(str(int(value))) - 1) if value >= 1 else 1.0
     while value < scale:
         scale /= 10
-    return next(step * 3 * scale for step in (0.5, *_STEPS) if step * 3 * scale >= value)
+    tops = (step * 3 * scale for step in _STEPS if not whole or (step * scale).is_integer())
+    return next(top for top in tops if top >= value)
 
 
 def _tick(value: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -99,7 +99,7 @@ class Window:
         stopped = [one.since for one in self.stalls if one.source == source and one.since < instant < one.until]
         return min(stopped, default=instant)
 
-    def emit_until(self, landing_dir: Path, instant: datetime) -> Emission:
+    def emit_until(self, landing_dir: Path, instant: datetime, topics: Collection[str] | None = None) -> Emission:
         """Write every record that is due by ``instant`` and not yet written, then move the manifests to it.
 
         What was written before is read from the manifests, so a new process goes on where another one stopped; a call that was
@@ -109,6 +109,7 @@ class Window:
         Args:
             landing_dir: gets one folder per topic.
             instant: timezone-aware, from ``start`` to ``end``.
+            topics: which of them deliver; all by default.
 
         Raises:
             WindowError: the instant lies outside the window or has no time zone.
@@ -119,6 +120,8 @@ class Window:
         files: list[Path] = []
         rows: dict[str, int] = {}
         for source, (topic, deliveries) in self._sources().items():
+            if topics is not None and topic not in topics:
+                continue
             folder = landing_dir / topic
             folder.mkdir(parents=True, exist_ok=True)
             written = watermark(folder)

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from checks.model import CheckResult, Measurement
-from controlplane.gate.model import Balance, RunState
+from controlplane.gate.model import Balance, KeptKind, KeptStatus, RunState
 from controlplane.kernel.errors import UnableToEvaluateError
 from controlplane.kernel.identity import SnapshotId
 from controlplane.kernel.outcome import Outcome
@@ -28,6 +28,7 @@ from tests.fakes.store_kit import (
     SettableClock,
     a_plan,
     a_result,
+    kept,
     opened,
     planned,
     published,
@@ -184,3 +185,16 @@ def test_the_audit_log_is_read_newest_first(store: AnyStore) -> None:
     assert list(store.audit_log.entries()) == [ENTRY, other, ENTRY]
     assert list(store.audit_log.entries("run-2")) == [other]
     assert list(store.audit_log.entries(limit=1)) == [ENTRY]
+
+
+def test_quarantined_rows_are_discarded_all_or_none_with_their_audit_entry(store: AnyStore) -> None:
+    run = planned(store, a_plan())
+    store.kept_rows.stage(run, [kept("r1"), kept("r2"), kept("w1", KeptKind.WAITING)])
+    store.records.record(RunRecord(run=run, state=RunState.PUBLISHED))
+    assert store.records.discard(ORDERS, ["r1", "w1"], ENTRY) == 1
+    assert store.audit_log.entries() == []
+    assert store.records.discard(ORDERS, ["r1"], ENTRY) == 1
+    assert store.audit_log.entries() == [ENTRY]
+    assert [row.row_id for _, row in store.kept_rows.open(ORDERS, KeptKind.QUARANTINED)] == ["r2"]
+    assert [row.status for _, row in store.kept_rows.find("r1")] == [KeptStatus.DISCARDED]
+    assert store.records.discard(ORDERS, ["r1"], ENTRY) == 0

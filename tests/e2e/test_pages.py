@@ -20,7 +20,8 @@ pytestmark = [pytest.mark.browser, needs_chromium]
 
 PAGES = {
     "board": "/", "board-filtered": "/?consumer=ml", "board-nothing": "/?consumer=nobody", "alerts": "/alerts", "alerts-none": "/alerts?state=resolved",
-    "alert": "/alerts/1", "alert-plane": "/alerts/5", "api": "/api/docs", "missing": "/nothing",
+    "alert": "/alerts/1",
+    "alert-promise": "/alerts/2", "alert-promise": "/alerts/2", "alert-plane": "/alerts/5", "api": "/api/docs", "missing": "/nothing",
 }  # fmt: skip
 DOORS = {"sign-in": "/sign-in", "sign-in-once": "/sign-in/once?token=whatever"}
 
@@ -40,9 +41,9 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[controlplane.Pla
     feed.order("c", 2, 1, status="teleported")
     feed.flush()
     with open_shop(folder) as plane:
+        fill(plane)
         for name in ("cdc_customers", "cdc_orders", "customers", "orders"):
             plane.run(name)
-        fill(plane)
         yield plane
 
 
@@ -119,7 +120,9 @@ def test_the_theme_is_chosen_without_script(browser: Browser, url: str) -> None:
     context.close()
 
 
-def test_a_page_renews_itself_where_nobody_works_and_can_be_paused(browser: Browser, url: str, plane: controlplane.Plane) -> None:
+def test_a_page_renews_itself_where_nobody_works_and_can_be_paused(
+    browser: Browser, url: str, plane: controlplane.Plane
+) -> None:
     context = browser.new_context()
     page = context.new_page()
     page.clock.install()

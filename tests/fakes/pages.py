@@ -47,7 +47,12 @@ def promise(consumer: str, dataset: str | None, state: PromiseState, **changed: 
 
 def bad_day() -> tuple[ObjectiveStatus, ...]:
     """Return promises of three consumers, two of them broken."""
-    ratio = {"indicator": Indicator.ACCURACY, "target": Decimal("99.9"), "bound": Decimal("99.9"), "day_series": series(lambda at: 99.93 - at * 0.0004)}
+    ratio = {
+        "indicator": Indicator.ACCURACY,
+        "target": Decimal("99.9"),
+        "bound": Decimal("99.9"),
+        "day_series": series(lambda at: 99.93 - at * 0.0004),
+    }
     return (
         promise("bi", "gold.fact_orders", PromiseState.BROKEN, value=Decimal(22800), budget=Budget("min", Decimal(216), Decimal(134)), burn=Decimal(67), deadline=NOON + timedelta(minutes=82), deadline_is="budget is spent", days=days({15: 70, 6: 44, 0: 20}, {9: "planned"})),
         promise("bi", "gold.daily_revenue_by_region", PromiseState.BROKEN, value=Decimal(22700), budget=Budget("min", Decimal(216), Decimal(230))),
@@ -59,9 +64,20 @@ def bad_day() -> tuple[ObjectiveStatus, ...]:
     )  # fmt: skip
 
 
-def alert(kind: AlertKind, dataset: str | None, priority: Priority, *, minutes: int = 26, state: AlertState = AlertState.FIRING, check: str = "", **annotations: str) -> Alert:
+def alert(
+    kind: AlertKind,
+    dataset: str | None,
+    priority: Priority,
+    *,
+    minutes: int = 26,
+    state: AlertState = AlertState.FIRING,
+    check: str = "",
+    promise: str = "",
+    **annotations: str,
+) -> Alert:
     """Return an alert that began some minutes ago."""
     labels = {"kind": kind.value} | ({"dataset": dataset} if dataset else {}) | ({"check": check} if check else {})
+    labels |= {"promise": promise, "objective": "fresh"} if promise else {}
     began = NOON - timedelta(minutes=minutes)
     return Alert(
         fingerprint=fingerprint(labels), kind=kind, dataset=dataset, priority=priority, state=state, labels=labels,
@@ -76,7 +92,7 @@ def open_alerts() -> tuple[Alert, ...]:
     check = "silver.orders.status.status_known"
     return (
         alert(AlertKind.CHECK_FAILURE, "silver.orders", Priority.P1, check=check, summary=f"2 of 10 rows have an unknown status {HOSTILE}", hits="gold.fact_orders, gold.daily_revenue_by_region", measured="2 rows", allowed="0 rows", run_id="0b7f3f0e-0000-5000-8000-000000000001"),
-        alert(AlertKind.PREDICTED_BREACH, "silver.payments", Priority.P2, minutes=11),
+        alert(AlertKind.PREDICTED_BREACH, "silver.payments", Priority.P2, minutes=11, promise="realtime-promise"),
         alert(AlertKind.CHECK_FAILURE, "silver.customers", Priority.P2, minutes=172, check="silver.customers.email.email_valid", outcome="errored"),
         alert(AlertKind.BUDGET_BURN, "gold.dim_customer", Priority.P3, minutes=900, state=AlertState.PENDING),
         alert(AlertKind.PLANE_OUTAGE, None, Priority.P1, minutes=3, summary="Promises were last evaluated 5 min ago; every minute is promised"),

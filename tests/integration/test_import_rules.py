@@ -40,7 +40,7 @@ BREACHES = [
     ("pyiceberg has one home", "controlplane/usecases/facade.py", "import pyiceberg"),
     ("sqlalchemy serves the store and pyiceberg's catalog only", "controlplane/compute/duckdb.py", "import sqlalchemy"),
     ("duckdb and pyspark have one home", "checks/planning.py", "import duckdb"),
-    ("pipelines use the facade only", "pipelines/demo.py", "import controlplane.bootstrap"),
+    ("pipelines use the facade only", "pipelines/demo/replay.py", "import controlplane.bootstrap"),
     ("transports never meet", "lineage/transports/file.py", "import lineage.transports.http"),
     ("no cycles among use cases", "controlplane/usecases/model.py", "import controlplane.usecases.facade"),
 ]

@@ -17,10 +17,12 @@ import yaml
 from controlplane.contracts.loading import load_contracts
 from controlplane.contracts.model import DatasetSpec
 from controlplane.usecases.sql_subset import check_select, tables_of
-from pipelines.expected import EXPECTED, fact_table, stream_fact_table, stream_table, topic_table
-from pipelines.sources import CANARIES, EVENT_TOPICS, TABLES, TOPICS, Emission, Window, build_window
+from pipelines.expected import EXPECTED, story_of
+from pipelines.fortnight import FORTNIGHT, FORTNIGHT_DAYS
+from pipelines.sources import CANARIES, EVENT_TOPICS, HORIZON_DAYS, TABLES, TOPICS, Emission, Window, build_window
 from pipelines.sources.journey import SourceDataMissingError, read_journey
 from pipelines.sources.people import EMAIL_PATTERN
+from pipelines.telling import fact_table, fault_table, stream_fact_table, stream_table, topic_table
 
 ROOT = Path(__file__).parents[2]
 QUIET = timedelta(hours=2)
@@ -90,10 +92,11 @@ def test_the_feed_is_the_expected_one(landed: Landed) -> None:
 
 def test_the_documentation_shows_the_expected_numbers() -> None:
     text = (ROOT / "docs" / "demo.md").read_text(encoding="utf-8")
-    assert topic_table(EXPECTED) in text
-    assert fact_table(EXPECTED) in text
-    assert stream_table(EXPECTED) in text
-    assert stream_fact_table(EXPECTED) in text
+    assert topic_table(FORTNIGHT) in text
+    assert fact_table(FORTNIGHT) in text
+    assert fault_table(story_of(FORTNIGHT_DAYS, FORTNIGHT)) in text
+    assert stream_table(FORTNIGHT) in text
+    assert stream_fact_table(FORTNIGHT) in text
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -233,6 +236,22 @@ def test_late_records_are_overtaken_as_counted(landed: Landed) -> None:
             overtaken += lsn < newest.get(key, -1)
             newest[key] = max(lsn, newest.get(key, -1))
     assert overtaken == EXPECTED.overtaken
+
+
+def test_stock_is_what_was_counted_and_never_below_nothing(landed: Landed) -> None:
+    quantities = [record["value"]["after"]["quantity"] for record in landed.events("inventory")]
+    assert min(quantities) >= 0
+    rows = landed.rows("inventory")
+    assert (len(rows), sum(row["quantity"] for row in rows)) == (EXPECTED.stocks, EXPECTED.pieces)
+
+
+def test_promotions_are_those_of_the_data_with_their_second_places(landed: Landed) -> None:
+    promotions = read_journey(landed.window.start.date(), HORIZON_DAYS).promotions
+    rows = landed.rows("promotions")
+    real = {(one.product_id, one.store_id, one.display_location, one.mailer_location) for one in promotions if one.week == 42}
+    assert {(row["product_id"], row["store_id"], row["display_location"], row["mailer_location"]) for row in rows} == real
+    places = {(row["product_id"], row["store_id"], row["week"]) for row in rows}
+    assert (len(rows), len(rows) - len(places)) == (EXPECTED.promotions, EXPECTED.promotions_in_two_places)
 
 
 def test_canaries_are_in_the_feed(landed: Landed) -> None:

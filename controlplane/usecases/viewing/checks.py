@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 
-from checks.model import Check
+from checks.model import Check, CheckKind
 from controlplane.kernel.errors import NotFoundError
 from controlplane.kernel.outcome import Outcome
 from controlplane.usecases.compiling.dataset import Governed
@@ -103,25 +104,21 @@ def list_checks(ports: Ports, wanted: CheckFilter, *, limit: int = 50, offset: i
     """Return a page of the checks that match: failed, errored, without evidence, passed, never judged."""
     datasets, states = ports.platform.datasets, ports.views.states()
     unwell = _not_passed(ports, states)
-    matching: list[tuple[int, Check]] = []
-    counts = dict.fromkeys((*(outcome.value for outcome in Outcome), NEVER), 0)
-    for governed in datasets.values():
-        written = descriptions(governed.spec) if wanted.text else {}
-        for check in governed.checks:
-            if not _matches(check, wanted, written):
-                continue
-            outcome = _outcome(check, states, unwell)
-            counts[outcome] += 1
-            if not wanted.outcome or outcome == wanted.outcome:
-                matching.append((_RANK.get(outcome, len(_RANK)), check))
-    matching.sort(key=lambda entry: entry[0])
-    shown = [check for _, check in matching[offset : offset + limit]]
+    found: dict[str, list[Sequence[Check]]] = {outcome: [] for outcome in _RANK}
+    for name, governed in datasets.items():
+        if wanted.dataset and name != wanted.dataset:
+            continue
+        for outcome, checks in _by_outcome(_matching(governed, wanted), states.get(name), unwell.get(name, {})):
+            found[outcome].append(checks)
+    counts = {outcome: sum(map(len, checks)) for outcome, checks in found.items()}
+    chosen = [wanted.outcome] if wanted.outcome in found else list(found)
+    every = chain.from_iterable(checks for outcome in chosen for checks in found[outcome])
     return CheckList(
-        lines=_lines(ports, shown, states),
-        total=len(matching),
+        lines=_lines(ports, list(islice(every, offset, offset + limit)), states),
+        total=sum(counts[outcome] for outcome in chosen),
         known=sum(len(governed.checks) for governed in datasets.values()),
         outcomes=counts,
-        kinds=tuple(sorted({check.kind.value for governed in datasets.values() for check in governed.checks})),
+        kinds=tuple(sorted(kind.value for kind in CheckKind)),
     )
 
 
@@ -161,26 +158,33 @@ def check_page(ports: Ports, dataset: str, check_id: str) -> CheckPage:
     )
 
 
-def _not_passed(ports: Ports, states: Mapping[str, DatasetState]) -> Mapping[str, str]:
-    """Return the worst outcome of every check that did not pass in its dataset's newest judged batch."""
-    runs = [
-        state.judged_run_id
-        for state in states.values()
+def _not_passed(ports: Ports, states: Mapping[str, DatasetState]) -> Mapping[str, Mapping[str, str]]:
+    """Return, by dataset, the worst outcome of every check that did not pass in the newest judged batch."""
+    runs = {
+        state.judged_run_id: name
+        for name, state in states.items()
         if state.judged_run_id and (state.failed or state.errored or state.no_evidence)
-    ]
-    worst: dict[str, str] = {}
-    for results in ports.views.results(runs, all_passed=False).values():
+    }
+    worst: dict[str, dict[str, str]] = {}
+    for run_id, results in ports.views.results(runs, all_passed=False).items():
+        mine = worst.setdefault(runs[run_id], {})
         for result in results:
-            before = worst.get(result.check_id, result.outcome)
-            worst[result.check_id] = min(before, result.outcome, key=lambda outcome: _RANK[outcome])
+            before = mine.get(result.check_id, result.outcome)
+            mine[result.check_id] = min(before, result.outcome, key=_RANK.__getitem__)
     return worst
 
 
-def _outcome(check: Check, states: Mapping[str, DatasetState], unwell: Mapping[str, str]) -> str:
-    state = states.get(check.dataset)
+def _by_outcome(
+    checks: Sequence[Check], state: DatasetState | None, unwell: Mapping[str, str]
+) -> Iterator[tuple[str, Sequence[Check]]]:
+    """Yield a dataset's checks by what they said last; most datasets are well and cost one step."""
     if state is None or state.judged_run_id is None:
-        return NEVER
-    return unwell.get(check.id, Outcome.PASSED.value)
+        yield NEVER, checks
+    elif not unwell:
+        yield Outcome.PASSED.value, checks
+    else:
+        for outcome in _RANK:
+            yield outcome, [check for check in checks if unwell.get(check.id, Outcome.PASSED.value) == outcome]
 
 
 def _lines(ports: Ports, checks: list[Check], states: Mapping[str, DatasetState]) -> tuple[CheckLine, ...]:
@@ -200,12 +204,13 @@ def _lines(ports: Ports, checks: list[Check], states: Mapping[str, DatasetState]
     return tuple(lines)
 
 
-def _matches(check: Check, wanted: CheckFilter, written: Mapping[str, str]) -> bool:
-    if wanted.dataset and check.dataset != wanted.dataset:
-        return False
-    if wanted.kind and check.kind.value != wanted.kind:
-        return False
-    if wanted.severity and check.severity.value != wanted.severity:
-        return False
-    text = wanted.text.casefold()
-    return not text or text in check.id.casefold() or text in written.get(check.id, "").casefold()
+def _matching(governed: Governed, wanted: CheckFilter) -> Sequence[Check]:
+    checks: Sequence[Check] = governed.checks
+    if wanted.kind:
+        checks = [check for check in checks if check.kind == wanted.kind]
+    if wanted.severity:
+        checks = [check for check in checks if check.severity == wanted.severity]
+    if wanted.text and checks:
+        text, written = wanted.text.casefold(), descriptions(governed.spec)
+        checks = [check for check in checks if text in check.id.casefold() or text in written.get(check.id, "").casefold()]
+    return checks

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from checks.model import Check, CheckKind
-from controlplane.contracts.model import FieldSpec
+from controlplane.contracts.model import FieldSpec, Layer
 from controlplane.kernel.outcome import Outcome
 from controlplane.usecases.compiling.dataset import Governed
 from controlplane.usecases.model import Ports
@@ -30,10 +30,8 @@ class Standing(StrEnum):
     PUBLISHED = "published"
     NONE = "none"
 
-    @property
-    def rank(self) -> int:
-        """0 for ``held`` up to 4 for ``none``."""
-        return list(Standing).index(self)
+
+_WORST = {standing: rank for rank, standing in enumerate(Standing)}
 
 
 @dataclass(frozen=True)
@@ -141,7 +139,7 @@ def list_datasets(ports: Ports, wanted: DatasetFilter, *, limit: int = 50, offse
     counts = Counter(standings.values())
     if wanted.standing:
         matching = [name for name in matching if standings[name].value == wanted.standing]
-    matching.sort(key=lambda name: (standings[name].rank, name))
+    matching.sort(key=lambda name: (_WORST[standings[name]], name))
     shown = matching[offset : offset + limit]
     kept = ports.views.kept(shown) if shown else {}
     return DatasetList(
@@ -149,7 +147,7 @@ def list_datasets(ports: Ports, wanted: DatasetFilter, *, limit: int = 50, offse
         total=len(matching),
         known=len(datasets),
         standings={standing: counts[standing] for standing in Standing},
-        layers=tuple(sorted({governed.spec.layer.value for governed in datasets.values() if governed.spec.layer})),
+        layers=tuple(layer.value for layer in Layer if layer in {governed.spec.layer for governed in datasets.values()}),
         owners=tuple(sorted({governed.contract.owner for governed in datasets.values() if governed.contract.owner})),
     )
 

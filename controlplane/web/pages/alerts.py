@@ -16,6 +16,7 @@ from controlplane.usecases.ports import AuditEntry
 from controlplane.web import alert_words, results
 from controlplane.web.impact import Impact, graph, impact
 from controlplane.web.paging import Pager
+from controlplane.web.promises import PromiseRow, promise_row
 from controlplane.web.visiting import FormRefusedError, Page, Posted, Visit, VisitState
 
 router = APIRouter()
@@ -24,7 +25,6 @@ _ROWS = 50
 _STATES = ("open", *(state.value for state in AlertState))
 _SILENCES = {"1": "1 hour", "4": "4 hours", "24": "1 day", "168": "7 days"}
 _RUNS = 24
-_SHOWN = ("measured", "allowed", "reason", "since", "pipeline", "outcome")
 Choice = Annotated[str, Query(max_length=200)]
 Number = Annotated[int, Path(ge=1, le=2**53)]
 
@@ -81,7 +81,8 @@ def alert_page(visit: Visit, alert_id: Number) -> Response:
         state_words=alert_words.state_words(alert),
         steps=alert_words.steps(alert) if alert.is_open else (),
         check=alert_words.check_name(alert),
-        numbers=[(name, alert.annotations[name]) for name in _SHOWN if alert.annotations.get(name)],
+        numbers=alert_words.numbers(alert),
+        promise=_promise(visit, alert),
         chart=_chart(visit, alert),
         impact=found,
         graph=graph(found) if found and len(found.nodes) > 1 else None,
@@ -154,6 +155,15 @@ def _states(visit: VisitState, found: Impact | None) -> dict[str, list[str]]:
         node.name: sorted({promise.consumer for promise in levels.promises if node.name in promise.datasets})
         for node in found.nodes
     }
+
+
+def _promise(visit: VisitState, alert: Alert) -> PromiseRow | None:
+    """Return where the promise of an alert stands now, None where the alert is about none."""
+    promise, objective = alert.labels.get("promise"), alert.labels.get("objective")
+    if promise is None or objective is None:
+        return None
+    rows = visit.plane.sla_board(promise=promise, dataset=alert.dataset, limit=_ROWS).rows
+    return next((promise_row(status) for status in rows if status.objective == objective), None)
 
 
 def _chart(visit: VisitState, alert: Alert) -> Markup | None:

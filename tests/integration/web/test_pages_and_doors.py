@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 import controlplane
@@ -38,12 +39,24 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def wall() -> SettableClock:
+@pytest.fixture(scope="module")
+def clock() -> SettableClock:
     return SettableClock()
 
 
 @pytest.fixture
+def wall(clock: SettableClock) -> SettableClock:
+    """Two days after the test before: what that one left is over."""
+    clock.instant += timedelta(days=2)
+    return clock
+
+
+@pytest.fixture(scope="module")
+def app(plane: controlplane.Plane, clock: SettableClock) -> FastAPI:
+    return create_app(plane, base_url=HERE, wall=clock)
+
+
+@pytest.fixture(scope="module")
 def plane(folder: Path) -> Iterator[controlplane.Plane]:
     with open_shop(folder) as plane:
         yield plane
@@ -55,9 +68,9 @@ def access(plane: controlplane.Plane, wall: SettableClock) -> Access:
 
 
 @pytest.fixture
-def visitor(plane: controlplane.Plane, wall: SettableClock) -> TestClient:
+def visitor(app: FastAPI, wall: SettableClock) -> TestClient:  # noqa: ARG001 (a time of its own)
     """Somebody who is not signed in."""
-    return TestClient(create_app(plane, base_url=HERE, wall=wall), base_url=HERE, follow_redirects=False)
+    return TestClient(app, base_url=HERE, follow_redirects=False)
 
 
 @pytest.fixture
@@ -143,7 +156,11 @@ def test_the_cookie_is_for_this_site_and_no_script(visitor: TestClient, access: 
 
 
 def test_by_https_the_cookie_is_bound_to_host_and_https(plane: controlplane.Plane, wall: SettableClock, access: Access) -> None:
-    secure = TestClient(create_app(plane, base_url="https://plane.example", secure=True, wall=wall), base_url="https://plane.example", follow_redirects=False)
+    secure = TestClient(
+        create_app(plane, base_url="https://plane.example", secure=True, wall=wall),
+        base_url="https://plane.example",
+        follow_redirects=False,
+    )
     answer = secure.post("/sign-in", data={"token": access.new_token("you")})
     assert answer.headers["set-cookie"].startswith("__Host-controlplane=")
     assert "Secure" in answer.headers["set-cookie"]
@@ -167,7 +184,9 @@ def test_a_session_ends(client: TestClient, wall: SettableClock, passed: timedel
     assert client.get("/").headers["location"] == "/sign-in"
 
 
-def test_a_form_of_a_session_that_is_over_does_nothing(client: TestClient, plane: controlplane.Plane, wall: SettableClock) -> None:
+def test_a_form_of_a_session_that_is_over_does_nothing(
+    client: TestClient, plane: controlplane.Plane, wall: SettableClock
+) -> None:
     token = form_token(client)
     wall.instant += SESSION_LIFE
     answer = client.post("/alerts/2/acknowledge", data={"csrf": token})
@@ -210,7 +229,11 @@ def test_this_machines_own_names_are_served(visitor: TestClient, host: str) -> N
     assert visitor.get("/healthz", headers={"host": host}).status_code == 200
 
 
-@pytest.mark.parametrize("headers", [{"origin": "http://evil.example"}, {"origin": "null"}, {"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}], ids=str)
+@pytest.mark.parametrize(
+    "headers",
+    [{"origin": "http://evil.example"}, {"origin": "null"}, {"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}],
+    ids=str,
+)
 def test_a_form_from_another_site_does_nothing(client: TestClient, plane: controlplane.Plane, headers: dict[str, str]) -> None:
     answer = client.post("/alerts/2/acknowledge", data={"csrf": form_token(client)}, headers=headers)
     assert answer.status_code == 403
@@ -219,7 +242,9 @@ def test_a_form_from_another_site_does_nothing(client: TestClient, plane: contro
 
 @pytest.mark.parametrize("csrf", [None, "", "0" * 64, "ä"], ids=["none", "empty", "another's", "no token"])
 @pytest.mark.parametrize("path", ["/alerts/2/acknowledge", "/alerts/2/silence", "/silences/1/end", "/sign-out"])
-def test_a_form_without_its_token_does_nothing(client: TestClient, plane: controlplane.Plane, path: str, csrf: str | None) -> None:
+def test_a_form_without_its_token_does_nothing(
+    client: TestClient, plane: controlplane.Plane, path: str, csrf: str | None
+) -> None:
     answer = client.post(path, data={} if csrf is None else {"csrf": csrf, "hours": "1", "reason": "x"})
     assert answer.status_code == 403
     assert plane.alert(2).state is AlertState.FIRING
@@ -227,8 +252,8 @@ def test_a_form_without_its_token_does_nothing(client: TestClient, plane: contro
     assert client.get("/").status_code == 200
 
 
-def test_the_token_of_another_session_is_none(client: TestClient, visitor: TestClient, plane: controlplane.Plane, wall: SettableClock, access: Access) -> None:
-    other = TestClient(create_app(plane, base_url=HERE, wall=wall), base_url=HERE, follow_redirects=False)
+def test_the_token_of_another_session_is_none(client: TestClient, app: FastAPI, access: Access) -> None:
+    other = TestClient(app, base_url=HERE, follow_redirects=False)
     follow(other, access.new_link("other"))
     assert client.post("/sign-out", data={"csrf": form_token(other)}).status_code == 403
 
@@ -266,7 +291,12 @@ def test_the_theme_is_remembered_without_a_session(visitor: TestClient) -> None:
 
 
 def test_a_body_without_end_is_refused(client: TestClient) -> None:
-    assert client.post("/theme", content=b"x" * 1_100_000, headers={"content-type": "application/x-www-form-urlencoded"}).status_code == 413
+    assert (
+        client.post(
+            "/theme", content=b"x" * 1_100_000, headers={"content-type": "application/x-www-form-urlencoded"}
+        ).status_code
+        == 413
+    )
 
 
 # what pages say
@@ -352,7 +382,9 @@ def test_nothing_that_was_written_elsewhere_becomes_markup(client: TestClient) -
         assert HOSTILE not in client.get(path).text
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/alerts/99999", "/alerts/x", "/datasets/no.such", "/runs/x", "/alerts/1/acknowledge"])
+@pytest.mark.parametrize(
+    "path", ["/nothing", "/alerts/99999", "/alerts/x", "/datasets/no.such", "/runs/x", "/alerts/1/acknowledge"]
+)
 def test_what_is_not_there_is_a_plain_page(client: TestClient, path: str) -> None:
     answer = client.get(path)
     assert 400 <= answer.status_code < 500
@@ -380,7 +412,9 @@ def failing(plane: controlplane.Plane, error: Exception, wall: SettableClock, ac
     return client
 
 
-def test_a_store_that_does_not_answer_is_said_with_what_still_holds(plane: controlplane.Plane, wall: SettableClock, access: Access) -> None:
+def test_a_store_that_does_not_answer_is_said_with_what_still_holds(
+    plane: controlplane.Plane, wall: SettableClock, access: Access
+) -> None:
     client = failing(plane, StoreUnavailableError("the store does not answer; check that it runs"), wall, access)
     answer = client.get("/")
     assert answer.status_code == 503
@@ -391,7 +425,9 @@ def test_a_store_that_does_not_answer_is_said_with_what_still_holds(plane: contr
     assert problem.json()["detail"] == "the store does not answer; check that it runs"
 
 
-def test_a_defect_shows_no_inside(plane: controlplane.Plane, wall: SettableClock, access: Access, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_defect_shows_no_inside(
+    plane: controlplane.Plane, wall: SettableClock, access: Access, caplog: pytest.LogCaptureFixture
+) -> None:
     client = failing(plane, ValueError("secret of the house"), wall, access)
     for path in ("/", "/api/v1/sla"):
         answer = client.get(path)
@@ -422,16 +458,26 @@ def test_the_api_mirrors_the_pages(visitor: TestClient, bearer: dict[str, str]) 
     assert visitor.get("/api/v1/health", headers=bearer).json()["state"] in {"never", "ok"}
 
 
-def test_acknowledging_by_the_api_needs_a_token_not_a_session(client: TestClient, plane: controlplane.Plane, bearer: dict[str, str]) -> None:
+def test_acknowledging_by_the_api_needs_a_token_not_a_session(
+    client: TestClient, plane: controlplane.Plane, bearer: dict[str, str]
+) -> None:
     assert client.get("/api/v1/sla").status_code == 200
     assert client.post("/api/v1/alerts/5/acknowledge", json={}).status_code == 401
-    assert client.post("/api/v1/alerts/5/acknowledge", json={"comment": "on it"}, headers=bearer).json()["acknowledged_by"] == "ci"
+    assert (
+        client.post("/api/v1/alerts/5/acknowledge", json={"comment": "on it"}, headers=bearer).json()["acknowledged_by"] == "ci"
+    )
     assert plane.alert(5).state is AlertState.ACKNOWLEDGED
 
 
 @pytest.mark.parametrize(
     ("path", "status"),
-    [("/api/v1/sla?tier=9", 422), ("/api/v1/alerts?state=nonsense", 422), ("/api/v1/runs/x", 400), ("/api/v1/nothing", 404), ("/api/v1/sla?limit=100000", 422)],
+    [
+        ("/api/v1/sla?tier=9", 422),
+        ("/api/v1/alerts?state=nonsense", 422),
+        ("/api/v1/runs/x", 400),
+        ("/api/v1/nothing", 404),
+        ("/api/v1/sla?limit=100000", 422),
+    ],
 )
 def test_the_api_answers_problems(visitor: TestClient, bearer: dict[str, str], path: str, status: int) -> None:
     answer = visitor.get(path, headers=bearer)
@@ -442,7 +488,9 @@ def test_the_api_answers_problems(visitor: TestClient, bearer: dict[str, str], p
 
 def test_the_openapi_document_describes_every_operation(visitor: TestClient, bearer: dict[str, str]) -> None:
     described = visitor.get("/api/openapi.json", headers=bearer).json()
-    assert {"/api/v1/sla", "/api/v1/alerts", "/api/v1/alerts/{alert_id}/acknowledge", "/api/v1/runs/{run_id}"} <= set(described["paths"])
+    assert {"/api/v1/sla", "/api/v1/alerts", "/api/v1/alerts/{alert_id}/acknowledge", "/api/v1/runs/{run_id}"} <= set(
+        described["paths"]
+    )
     assert not [path for path in described["paths"] if not path.startswith("/api/v1/")]
     assert described["components"]["securitySchemes"]
 

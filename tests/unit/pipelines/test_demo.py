@@ -70,6 +70,12 @@ def test_a_fault_that_is_seen_in_silver_runs_silver_with_every_ingestion() -> No
     assert ticks[deploy.starts] == ("cdc_orders", "orders")
 
 
+def test_only_the_topics_concerned_deliver_between_the_steps() -> None:
+    deploy = faults_of(START)[1]
+    for tick in schedule(STEPS, [deploy], JOBS):
+        assert tick.topics == (None if tick.at in STEPS else frozenset(deploy.topics))
+
+
 def test_moments_are_in_order_and_none_stands_twice_or_behind_the_end() -> None:
     ticks = [tick.at for tick in schedule(STEPS[:38], faults_of(START), JOBS)]
     assert ticks == sorted(set(ticks))

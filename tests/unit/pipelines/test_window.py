@@ -132,5 +132,16 @@ def test_an_instant_outside_the_window_is_refused(journey: Journey, text: str) -
         build(journey).emit_until(Path("nowhere"), datetime.fromisoformat(text))
 
 
+def test_only_the_topics_asked_for_deliver_and_the_others_catch_up(journey: Journey, tmp_path: Path) -> None:
+    window = build(journey)
+    orders, customers = tmp_path / "cdc.public.orders", tmp_path / "cdc.public.customers"
+    window.emit_until(tmp_path, window.steps[0], ["cdc.public.orders"])
+    assert (orders.exists(), customers.exists()) == (True, False)
+    window.emit_until(tmp_path, window.end)
+    for folder, table in ((orders, "orders"), (customers, "customers")):
+        lines = [line for file in sorted(folder.glob("*.jsonl")) for line in file.read_text().splitlines()]
+        assert lines == [delivery.line for delivery in window.feeds[table].deliveries]
+
+
 def test_a_step_is_four_hours() -> None:
     assert timedelta(hours=4) == STEP

@@ -94,7 +94,12 @@ def test_a_slice_has_a_default() -> None:
         ("slice: PT5M", "slice: P31D", 8, ("shorter than the window",)),
         ("target: 99.9", "target: 93", 10, ("at 93 %", "more than 14.3 times", "from 14.4 times", "more than 93.1 %")),
         ("basis: landed, target: 99.5", "basis: landed, target: 80", 9, ("more than 5.0 times", "shorter window")),
-        ("within: PT2H, target: 99.5", "within: PT2H, target: 83", 8, ("more than 5.9 times", "from 6.0 times on (6 h of 30 d)")),
+        (
+            "within: PT2H, target: 99.5",
+            "within: PT2H, target: 83",
+            8,
+            ("more than 5.9 times", "from 6.0 times on (6 h of 30 d)"),
+        ),
         ("basis: landed, ", "", 9, ("completeness needs basis",)),
         ("basis: landed", "basis: landing", 9, ("did you mean 'landed'",)),
         ("indicator: accuracy", "indicator: accuracy, slice: PT1M", 10, ("slice is not for accuracy",)),

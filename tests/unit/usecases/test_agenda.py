@@ -163,6 +163,14 @@ def test_a_refused_job_is_left_alone_for_some_seconds() -> None:
     assert day.due(at(10, 0, 3)) == ["orders@10:00", "items@10:00"]
 
 
+def test_a_refused_job_with_a_short_interval_is_looked_at_again_within_it() -> None:
+    day = Day(run("landed", every=Every(timedelta(seconds=2))))
+    (job, _), *_ = day.agenda.due(at(10))
+    day.agenda.refused(job, at(10))
+    assert day.due(at(10) + timedelta(seconds=0.4)) == []
+    assert day.due(at(10) + timedelta(seconds=0.5)) == ["landed@10:00"]
+
+
 def test_lag_is_that_of_the_most_overdue_job() -> None:
     day = Day(run("orders"), run("landed", every=FIVE))
     assert day.agenda.lag(at(10, 7)) == timedelta(minutes=7)

@@ -83,7 +83,7 @@ def test_results_of_one_check_are_one_finding_bad_where_any_is() -> None:
 def test_a_run_says_whether_its_pipeline_works() -> None:
     def pipeline(state: RunState) -> list[tuple[bool | None, str]]:
         found = of_run(a_run(state, reason="the catalog does not answer"), [], ORDERS)
-        assert (labels := {"kind": "pipeline_failure", "dataset": "silver.orders", "pipeline": "orders"})
+        labels = {"kind": "pipeline_failure", "dataset": "silver.orders", "pipeline": "orders"}
         return [(one.is_bad, one.summary) for one in found if one.labels == labels]
 
     assert pipeline(RunState.FAILED) == [(True, "orders failed: the catalog does not answer")]
@@ -101,7 +101,7 @@ def test_only_a_batch_that_was_decided_on_says_something_about_checks() -> None:
     assert AlertKind.CHECK_FAILURE not in kinds[RunState.FAILED]
 
 
-def alert_of(finding: Finding, number: int = 1) -> Alert:
+def alert_of(finding: Finding) -> Alert:
     alert = advance(None, Judged(finding, Priority.P2, "why"))
     assert alert is not None
     return alert

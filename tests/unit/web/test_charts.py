@@ -69,10 +69,18 @@ def test_texts_are_escaped() -> None:
     assert {part.tag for part in parsed(chart).iter()} == {"svg", "path", "text", "rect"}
 
 
-@given(st.lists(st.builds(Bar, st.just("14:06"), st.one_of(st.none(), st.floats(0, 1e9)), st.sampled_from(["", "w", "x"]), st.just("x")), max_size=40), st.one_of(st.none(), st.floats(0, 1e9)))
+@given(
+    st.lists(
+        st.builds(
+            Bar, st.just("14:06"), st.one_of(st.none(), st.floats(0, 1e9)), st.sampled_from(["", "w", "x"]), st.just("x")
+        ),
+        max_size=40,
+    ),
+    st.one_of(st.none(), st.floats(0, 1e9)),
+)
 def test_bars_stay_on_their_axis(values: list[Bar], allowed: float | None) -> None:
     root = parsed(bars(values, unit="", allowed=allowed, label="x"))
-    drawn = [part for part in root.iter("rect")]
+    drawn = list(root.iter("rect"))
     assert len(drawn) == min(24, len(values))
     for rect in drawn:
         assert 25 <= float(rect.get("y", "")) <= 140

@@ -30,7 +30,14 @@ def test_every_state_has_a_symbol_and_a_word(state: str) -> None:
     shown = status(state)
     assert shown.symbol
     assert shown.word
-    assert shown.tone != "still" or state in {"nothing_new", "abandoned", "superseded", "maintenance", "not_applicable", "tombstone"}
+    assert shown.tone != "still" or state in {
+        "nothing_new",
+        "abandoned",
+        "superseded",
+        "maintenance",
+        "not_applicable",
+        "tombstone",
+    }
 
 
 def test_a_state_without_a_place_is_shown_as_its_word() -> None:
@@ -56,7 +63,9 @@ def test_a_check_is_named_without_its_dataset() -> None:
 
 
 def test_a_check_that_errored_is_not_told_as_failed() -> None:
-    found = alert(AlertKind.CHECK_FAILURE, "silver.orders", Priority.P2, check="silver.orders.amount.not_negative", outcome="errored")
+    found = alert(
+        AlertKind.CHECK_FAILURE, "silver.orders", Priority.P2, check="silver.orders.amount.not_negative", outcome="errored"
+    )
     told = alert_words.told(found)
     assert told.headline == "A check of silver.orders cannot be evaluated: amount.not_negative"
     assert told.shown.tone == "errored"
@@ -65,7 +74,11 @@ def test_a_check_that_errored_is_not_told_as_failed() -> None:
 def test_the_first_step_leads_to_the_check_and_its_rows() -> None:
     found = alert(AlertKind.CHECK_FAILURE, "silver.orders", Priority.P2, check="silver.orders.a/b", run_id="r 1")
     steps = alert_words.steps(found)
-    assert [step.href for step in steps] == ["/datasets/silver.orders/checks/silver.orders.a%2Fb", "/runs/r%201", "/datasets/silver.orders"]
+    assert [step.href for step in steps] == [
+        "/datasets/silver.orders/checks/silver.orders.a%2Fb",
+        "/runs/r%201",
+        "/datasets/silver.orders",
+    ]
 
 
 def test_links_leave_out_what_is_empty_and_are_the_same_for_the_same_view() -> None:
@@ -94,7 +107,18 @@ def test_nobody_is_sent_elsewhere_after_signing_in(path: str, where: str) -> Non
     assert local(path) == where
 
 
-@pytest.mark.parametrize(("header", "host"), [("127.0.0.1:8765", "127.0.0.1"), ("LOCALHOST", "localhost"), ("[::1]:80", "[::1]"), ("[::1]", "[::1]"), ("", ""), ("evil.example:80", "evil.example"), ("127.0.0.1.evil.example", "127.0.0.1.evil.example")])
+@pytest.mark.parametrize(
+    ("header", "host"),
+    [
+        ("127.0.0.1:8765", "127.0.0.1"),
+        ("LOCALHOST", "localhost"),
+        ("[::1]:80", "[::1]"),
+        ("[::1]", "[::1]"),
+        ("", ""),
+        ("evil.example:80", "evil.example"),
+        ("127.0.0.1.evil.example", "127.0.0.1.evil.example"),
+    ],
+)
 def test_hosts_are_told_apart_from_their_ports(header: str, host: str) -> None:
     assert _host(header) == host
 
@@ -126,11 +150,15 @@ def test_guessing_is_slowed_down_per_address_and_forgotten_after_a_minute() -> N
 
 @pytest.mark.parametrize(
     ("error", "status_code"),
-    [(DatasetUnknownError("x"), 404), (ConfigurationError("x"), 400), (StoreUnavailableError("x"), 503), (ValueError("secret"), 500)],
+    [
+        (DatasetUnknownError("x"), 404),
+        (ConfigurationError("x"), 400),
+        (StoreUnavailableError("x"), 503),
+        (ValueError("secret"), 500),
+    ],
     ids=["unknown", "wrong", "store", "defect"],
 )
 def test_errors_have_their_status_and_defects_tell_nothing(error: Exception, status_code: int) -> None:
     problem = problem_of(error)
     assert problem.status == status_code
     assert "secret" not in str(problem.document())
-

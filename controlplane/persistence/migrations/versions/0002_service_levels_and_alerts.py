@@ -89,6 +89,7 @@ def _states() -> None:
         sa.Column("document", sa.Text(), nullable=False),
     )
     op.create_index("objective_states_worst", "objective_states", ["rank", "deadline"])
+    op.create_index("objective_states_of_dataset", "objective_states", ["dataset"])
     op.create_table(
         "dataset_states",
         _dataset(key=True),
