@@ -7,7 +7,7 @@ JAVA_HOME_17 ?= $(firstword $(wildcard /usr/lib/jvm/java-17-openjdk* /usr/lib/jv
 SERVE ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-spark lint format bench clean
+.PHONY: help demo test test-browser test-spark lint format bench clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -27,6 +27,9 @@ demo: $(VENV)/.synced  ## replay two days of the reference platform through the 
 
 test: $(VENV)/.synced  ## unit, behaviour, integration and end-to-end tests; no server, no Java
 	@$(BIN)/python -m pytest -m "not spark and not postgres" -n 2 --dist loadfile
+
+test-browser: $(VENV)/.synced  ## pages in Chromium with axe, light and dark, phone and desk (apt-get install -y chromium)
+	@$(BIN)/python -m pytest -m browser
 
 test-spark: $(VENV)/.synced-spark  ## the same SELECTs and tokens on Spark as on DuckDB (needs Java 17)
 	@JAVA_HOME=$(JAVA_HOME_17) $(BIN)/python -m pytest -m spark

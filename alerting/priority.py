@@ -45,7 +45,8 @@ def judge(finding: Finding, reached: Mapping[str, int]) -> Judged:
     if tier < _LOWEST_TIER:
         return Judged(finding, base, f"{base}: {kind}, tier {tier}{because}")
     lowered = list(Priority)[min(base.rank + 1, Priority.P3.rank)]
-    return Judged(finding, lowered, f"{lowered}: {kind} is {base}, tier 3 lowers by one, P3 stays")
+    why = "" if lowered is base else f" is {base}, lowered by one"
+    return Judged(finding, lowered, f"{lowered}: {kind}{why}, tier 3")
 
 
 def _best(finding: Finding, reached: Mapping[str, int]) -> tuple[int, str]:

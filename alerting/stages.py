@@ -94,7 +94,10 @@ def examine(
     untold = any(_is_news(alert, group) or not alert.is_open for alert in members if alert.alert_id in mute)
     if untold:
         return group, None
-    return replace(group, due_at=last + options.repeat_interval if firing and last is not None else None), None
+    if last is None or not any(alert.state in _TOLD for alert in members):
+        return replace(group, due_at=None), None
+    repeat = last + options.repeat_interval
+    return replace(group, due_at=repeat if repeat > now else now + options.group_interval), None
 
 
 def _is_news(alert: Alert, group: Group) -> bool:
@@ -113,7 +116,7 @@ def _said(
     after = replace(group, told=told, notified_at=now, sequence=group.sequence + 1)
     if any(_is_news(alert, after) or (not alert.is_open and alert.alert_id in told) for alert in members):
         return replace(after, due_at=now + options.group_interval)
-    return replace(after, due_at=now + options.repeat_interval if firing else None)
+    return replace(after, due_at=now + options.repeat_interval if told else None)
 
 
 def share_out(sayings: Sequence[Saying], room: int) -> Sequence[Sequence[Saying]]:

@@ -6,18 +6,29 @@ manifests in an overwrite. The one here drops manifests without live files, merg
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
+from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyiceberg.exceptions import ValidationException
-from pyiceberg.io.pyarrow import _dataframe_to_data_files, schema_to_pyarrow
+from pyiceberg.io.pyarrow import ParquetFormatModel, _dataframe_to_data_files, _determine_partitions, schema_to_pyarrow
 from pyiceberg.manifest import DataFile as ManifestDataFile
-from pyiceberg.manifest import ManifestContent, ManifestEntry, ManifestEntryStatus, ManifestFile
+from pyiceberg.manifest import (
+    DataFileContent,
+    FileFormat,
+    ManifestContent,
+    ManifestEntry,
+    ManifestEntryStatus,
+    ManifestFile,
+)
+from pyiceberg.partitioning import PartitionKey
 from pyiceberg.schema import Schema
 from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Operation
 from pyiceberg.table.update.snapshot import _ManifestMergeManager, _SnapshotProducer
+from pyiceberg.typedef import Record
 from pyiceberg.types import DoubleType, FloatType
 
 from controlplane.kernel.errors import ConfigurationError
@@ -25,6 +36,9 @@ from controlplane.kernel.identity import DatasetId
 from controlplane.lakehouse.attempts import OneAttempt
 from controlplane.lakehouse.manifests import ManifestStore
 from controlplane.lakehouse.schemas import MERGED_BYTES, MERGED_COUNT
+
+_SMALL_BYTES = 64 * 1024 * 1024
+_PLAIN_NAME = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 
 
 class LeanSnapshot(_SnapshotProducer["LeanSnapshot"]):
@@ -143,7 +157,7 @@ def write_data_files(table: Table, dataset: DatasetId, rows: pa.Table) -> tuple[
     fitting = fitted(rows, table.schema(), dataset)
     if fitting.num_rows == 0:
         return ()
-    written = tuple(_dataframe_to_data_files(table.metadata, fitting, table.io))
+    written = tuple(_written(table, fitting))
     for data_file in written:
         data_file.spec_id = table.metadata.default_spec_id
     for field_id in _free_of_nan(fitting, table.schema()):
@@ -152,6 +166,42 @@ def write_data_files(table: Table, dataset: DatasetId, rows: pa.Table) -> tuple[
             if field_id in data_file.value_counts:
                 data_file.nan_value_counts[field_id] = 0
     return written
+
+
+def _written(table: Table, rows: pa.Table) -> Iterable[ManifestDataFile]:
+    """Write one file per partition; what is large, or has names that files spell otherwise, is left to pyiceberg.
+
+    pyiceberg fits rows to the schema once more and works through thread pools, which takes longer than writing a small file.
+    """
+    schema, metadata = table.schema(), table.metadata
+    parquet = metadata.properties.get("write.format.default", "parquet") == "parquet"
+    if rows.nbytes > _SMALL_BYTES or not parquet or not all(_PLAIN_NAME.fullmatch(name) for name in rows.schema.names):
+        yield from _dataframe_to_data_files(metadata, rows, table.io)
+        return
+    spec, unique = table.spec(), uuid4()
+    parts = [(rows, None)] if spec.is_unpartitioned() else _partitions(table, rows)
+    for number, (part, key) in enumerate(parts):
+        path = table.location_provider().new_data_location(f"00000-{number}-{unique}.parquet", key)
+        output = table.io.new_output(path)
+        with ParquetFormatModel().create_writer(output, schema, metadata.properties) as writer:
+            writer.write(part)
+        yield ManifestDataFile.from_args(
+            content=DataFileContent.DATA,
+            file_path=path,
+            file_format=FileFormat.PARQUET,
+            partition=Record() if key is None else key.partition,
+            file_size_in_bytes=len(output),
+            sort_order_id=None,
+            spec_id=metadata.default_spec_id,
+            equality_ids=None,
+            key_metadata=None,
+            **writer.result().to_serialized_dict(),
+        )
+
+
+def _partitions(table: Table, rows: pa.Table) -> Iterable[tuple[pa.Table, PartitionKey | None]]:
+    for found in _determine_partitions(table.spec(), table.schema(), rows):
+        yield found.arrow_table_partition, found.partition_key
 
 
 def _free_of_nan(rows: pa.Table, schema: Schema) -> tuple[int, ...]:

@@ -13,13 +13,14 @@ from typing import Any
 
 from pyiceberg.catalog import Catalog
 from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
-from pyiceberg.exceptions import CommitFailedException, NoSuchTableError
+from pyiceberg.exceptions import CommitFailedException, NamespaceAlreadyExistsError, NoSuchTableError
 from pyiceberg.table import CommitTableResponse, StagedTable, Table
 from pyiceberg.table.locations import load_location_provider
 from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.table.update import TableRequirement, TableUpdate
-from pyiceberg.typedef import Identifier
+from pyiceberg.typedef import EMPTY_DICT, Identifier, Properties
 from sqlalchemy import Select, bindparam, event, select, update
+from sqlalchemy.exc import IntegrityError
 
 from controlplane.lakehouse.metadata import committed
 
@@ -57,6 +58,18 @@ class RememberingSqlCatalog(SqlCatalog):
         if self.engine.dialect.name == "sqlite":
             event.listen(self.engine, "connect", _prepare_sqlite)
         super()._init_catalog()
+
+    def create_namespace(self, namespace: str | Identifier, properties: Properties = EMPTY_DICT) -> None:
+        """Make a namespace.
+
+        Raises:
+            NamespaceAlreadyExistsError: it is there, also where another process made it at the same moment.
+        """
+        try:
+            super().create_namespace(namespace, properties)
+        except IntegrityError as error:
+            message = f"Namespace already exists: {namespace}"
+            raise NamespaceAlreadyExistsError(message) from error
 
     def load_table(self, identifier: str | Identifier) -> Table:
         """Return the table as it is in the catalog now. Raises ``NoSuchTableError``."""

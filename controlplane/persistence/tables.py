@@ -295,6 +295,7 @@ objective_states = Table(
 )
 Index("objective_states_worst", objective_states.c.rank, objective_states.c.deadline)
 Index("objective_states_of_dataset", objective_states.c.dataset)
+Index("objective_states_by_state", objective_states.c.state, objective_states.c.at)
 
 dataset_states = Table(
     "dataset_states",

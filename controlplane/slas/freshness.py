@@ -77,8 +77,14 @@ class Lags:
 
 
 def lags_of(history: History) -> Lags:
-    """Return the lags that facts tell of; a watermark from the future is taken as the moment it was recorded."""
-    known = history.watermark != UNKNOWN
+    """Return the lags that facts tell of; of several facts of one moment the last one counts.
+
+    A watermark from the future is taken as the moment it was recorded.
+    """
+    known = np.flatnonzero(history.watermark != UNKNOWN)
+    is_last = np.ones(len(known), dtype=np.bool_)
+    is_last[:-1] = np.diff(history.at[known]) > 0
+    known = known[is_last]
     at = history.at[known]
     watermark = np.minimum(history.watermark[known], at)
     published = history.at[history.state == PUBLISHED]

@@ -188,16 +188,15 @@ def of_objectives(states: Sequence[ObjectiveStatus], known: Sequence[Alert], at:
     waiting = {_place(alert.kind, alert.labels): alert for alert in known}
     for status in states:
         for kind in OF_PROMISES:
-            labels = _labels(kind, status)
-            open_alert = waiting.pop(_place(kind, labels), None)
+            is_open = waiting.pop((kind, status.promise, status.objective, status.dataset or ""), None) is not None
             is_bad = _promise_is_bad(kind, status.state)
-            if is_bad or (open_alert is not None and is_bad is not None):
-                yield _of_objective(status, kind, labels, is_bad=is_bad)
+            if is_bad or (is_open and is_bad is not None):
+                yield _of_objective(status, kind, is_bad=is_bad)
     for alert in waiting.values():
         yield _over(alert, at, 3, "this is not promised any more")
 
 
-def _of_objective(status: ObjectiveStatus, kind: AlertKind, labels: Mapping[str, str], *, is_bad: bool) -> Finding:
+def _of_objective(status: ObjectiveStatus, kind: AlertKind, *, is_bad: bool) -> Finding:
     unit = "s" if status.indicator is Indicator.FRESHNESS else "%"
     said = {
         "reason": status.reason,
@@ -213,6 +212,7 @@ def _of_objective(status: ObjectiveStatus, kind: AlertKind, labels: Mapping[str,
     where = f" for {status.dataset}" if status.dataset else ""
     summary = f"{status.objective} promised to {status.consumer}{where} is {status.state.value}: {status.reason}"
     annotations = {name: value for name, value in said.items() if value}
+    labels = _labels(kind, status)
     return Finding(labels, kind, is_bad=is_bad, at=status.at, tier=status.tier, summary=summary, annotations=annotations)
 
 
@@ -237,8 +237,8 @@ def _labels(kind: AlertKind, status: ObjectiveStatus) -> dict[str, str]:
     return labels if status.dataset is None else {**labels, "dataset": status.dataset}
 
 
-def _place(kind: AlertKind, labels: Mapping[str, str]) -> tuple[str, str, str, str]:
-    return (kind.value, labels.get("promise", ""), labels.get("objective", ""), labels.get("dataset", ""))
+def _place(kind: AlertKind, labels: Mapping[str, str]) -> tuple[AlertKind, str, str, str]:
+    return (kind, labels.get("promise", ""), labels.get("objective", ""), labels.get("dataset", ""))
 
 
 def _over(alert: Alert, at: datetime, tier: int, summary: str) -> Finding:

@@ -56,12 +56,14 @@ class Task:
         plan: finds or makes the run.
         offer: returns the run's rows; needs an open session.
         pipeline: None where the caller hands the rows over.
+        pages_nobody: whether it is a backfill, about which nobody is told anything bad.
     """
 
     governed: Governed
     plan: Callable[[], Planned]
     offer: Callable[[Planned, SqlSession], Offered]
     pipeline: Pipeline | None = None
+    pages_nobody: bool = False
 
 
 def govern_pipeline(ports: Ports, pipeline: Pipeline, backfill: Span | None = None) -> Run:
@@ -77,12 +79,15 @@ def govern_pipeline(ports: Ports, pipeline: Pipeline, backfill: Span | None = No
     """
     governed = ports.platform.governed(pipeline.dataset)
 
+    def plan() -> Planned:
+        return plan_pipeline(ports, governed, pipeline, backfill)
+
     def offer(planned: Planned, session: SqlSession) -> Offered:
         return transform(ports, governed, pipeline, planned.run, planned.reentering, session)
 
     if backfill is not None:
         check_backfill(ports, pipeline, backfill)
-    task = Task(governed, lambda: plan_pipeline(ports, governed, pipeline, backfill), offer, pipeline)
+    task = Task(governed, plan, offer, pipeline, pages_nobody=backfill is not None)
     run = govern(ports, task)
     return run if run.plan.backfill == backfill else govern(ports, task)  # the first one ended what had been left open
 
@@ -123,7 +128,7 @@ def _planned(ports: Ports, task: Task) -> Planned:
     except (LostRaceError, LeaseTakenError):
         raise
     except ControlPlaneError as error:
-        if task.pipeline is not None:
+        if task.pipeline is not None and not task.pages_nobody:
             raise_for_stopped(ports, task.governed.name, task.pipeline.name, str(error))
         raise
 

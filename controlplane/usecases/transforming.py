@@ -58,7 +58,7 @@ def transform(
     """
     if pipeline.topic is not None:
         return _ingest(ports, governed, pipeline.topic, pipeline.wire, run)
-    selected, input_rows = _select(ports, governed, pipeline, run, session)
+    selected, input_rows = _select(ports, governed, pipeline, run, session, even_nothing=bool(reentering))
     return Offered(with_technical_columns(ports, selected, run.clock, reentering), input_rows)
 
 
@@ -124,7 +124,10 @@ def _without_known(ports: Ports, governed: Governed, run: Run, rows: pa.Table) -
     return rows.take(kept.column(ROW))
 
 
-def _select(ports: Ports, governed: Governed, pipeline: Pipeline, run: Run, session: SqlSession) -> tuple[pa.Table, int]:
+def _select(
+    ports: Ports, governed: Governed, pipeline: Pipeline, run: Run, session: SqlSession, *, even_nothing: bool
+) -> tuple[pa.Table, int]:
+    """Return the rows of the SELECT and how many it had to read; a batch without any is not put through it."""
     runner = ports.runners[pipeline.engine]
     read, used, text = _understood(str(pipeline.sql), runner.dialect)
     pins = {pin.name: pin for pin in run.plan.inputs}
@@ -134,6 +137,8 @@ def _select(ports: Ports, governed: Governed, pipeline: Pipeline, run: Run, sess
         if pipeline.inputs[name] is not InputRole.REFERENCE:
             input_rows += rows.num_rows
         relations[name] = rows
+    if not input_rows and not even_nothing and governed.spec.write_mode.mode is not Mode.OVERWRITE:
+        return pa.table({}), 0
     if pipeline.engine == "duckdb":
         return _query(session, relations, text), input_rows
     with runner.session() as other:

@@ -11,6 +11,7 @@ UNKNOWN = "not known"
 _GAP = "\N{NO-BREAK SPACE}"
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _LONG = 14 * _DAY
+_SECOND = timedelta(seconds=1)
 _BYTES = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
 
 
@@ -78,6 +79,8 @@ def ago(moment: datetime | None, now: datetime) -> str:
     """Return how long ago a moment was (``26 min ago``), or when it will be for one that lies ahead."""
     if moment is None:
         return "never"
+    if abs(now - moment) < _SECOND:
+        return "just now"
     return f"{duration(now - moment)} ago" if moment <= now else ahead(moment, now)
 
 
@@ -85,7 +88,7 @@ def ahead(moment: datetime | None, now: datetime) -> str:
     """Return how far ahead a moment is (``in 39 min``), or how long ago for one that is over."""
     if moment is None:
         return UNKNOWN
-    return f"in {duration(moment - now)}" if moment > now else ago(moment, now)
+    return f"in {duration(moment - now)}" if moment - now >= _SECOND else ago(moment, now)
 
 
 def at(moment: datetime, zone: tzinfo, now: datetime, *, seconds: bool = False) -> str:

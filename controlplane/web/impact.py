@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup, escape
@@ -49,25 +50,25 @@ class Impact:
     more: int
 
 
-def impact(platform: Platform, root: str, states: Mapping[str, str]) -> Impact:
-    """Return what reads a dataset, nearest first. ``states``: dataset to how its newest batch ended."""
-    depths, waiting = {root: 0}, [root]
+def impact(platform: Platform, root: str, states_of: Callable[[Sequence[str]], Mapping[str, str]]) -> Impact:
+    """Return what reads a dataset, nearest first.
+
+    Args:
+        states_of: returns how the newest batch of each of some datasets ended.
+    """
+    readers = _readers(platform)
+    depths, waiting = {root: 0}, deque([root])
     while waiting:
-        name = waiting.pop(0)
-        for pipeline in platform.consumers(name):
-            if pipeline.dataset not in depths:
-                depths[pipeline.dataset] = depths[name] + 1
-                waiting.append(pipeline.dataset)
+        name = waiting.popleft()
+        for reader in readers.get(name, ()):
+            if reader not in depths:
+                depths[reader] = depths[name] + 1
+                waiting.append(reader)
     ordered = sorted(depths, key=lambda name: (depths[name], name))
     shown = ordered[: _MOST + 1]
-    nodes = tuple(_node(platform, name, states, depths[name]) for name in shown if name in platform.datasets)
-    names = {node.name for node in nodes}
-    edges = tuple(
-        (name, pipeline.dataset)
-        for name in shown
-        for pipeline in platform.consumers(name)
-        if name in names and pipeline.dataset in names and pipeline.dataset != name
-    )
+    states = states_of(shown)
+    nodes = tuple(_node(platform, name, states.get(name, ""), depths[name]) for name in shown)
+    edges = tuple((name, reader) for name in shown for reader in readers.get(name, ()) if reader in shown and reader != name)
     return Impact(nodes, edges, len(ordered) - len(shown))
 
 
@@ -92,9 +93,18 @@ def graph(found: Impact) -> Markup:
     )
 
 
-def _node(platform: Platform, name: str, states: Mapping[str, str], depth: int) -> Node:
+def _readers(platform: Platform) -> Mapping[str, Sequence[str]]:
+    """Return the datasets made from each dataset."""
+    found: dict[str, list[str]] = {}
+    for pipeline in platform.pipelines:
+        for name in pipeline.inputs:
+            found.setdefault(name, []).append(pipeline.dataset)
+    return found
+
+
+def _node(platform: Platform, name: str, state: str, depth: int) -> Node:
     spec = platform.datasets[name].spec
-    return Node(name, spec.layer.value if spec.layer else "", spec.tier, states.get(name, ""), depth)
+    return Node(name, spec.layer.value if spec.layer else "", spec.tier, state, depth)
 
 
 def _heads(columns: Mapping[int, Sequence[Node]]) -> Iterable[str]:

@@ -207,6 +207,8 @@ def strips(statuses: Iterable[ObjectiveStatus]) -> Sequence[Strip]:
             groups.setdefault((status.consumer, _UNITS.get(status.budget.unit, status.budget.unit)), []).append(status)
     made = [_strip(consumer, unit, group) for (consumer, unit), group in groups.items()]
     alone = {consumer for consumer, _ in groups if len([1 for name, _ in groups if name == consumer]) == 1}
+    order = list(dict.fromkeys(consumer for consumer, _ in groups))
+    made.sort(key=lambda strip: order.index(strip.consumer))
     shown = [strip for strip in made if strip.unit == "minutes" or strip.consumer in alone or any(c.text for c in strip.cells)]
     return shown[:_STRIPS]
 

@@ -117,7 +117,7 @@ class Journey:
     promotions: tuple[Promotion, ...] = ()
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=8)
 def read_journey(first_day: date, days: int) -> Journey:
     """Return the real facts of ``days`` whole UTC days from ``first_day``.
 

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.browser, needs_chromium]
 PAGES = {
     "board": "/", "board-filtered": "/?consumer=ml", "board-nothing": "/?consumer=nobody", "alerts": "/alerts", "alerts-none": "/alerts?state=resolved",
     "alert": "/alerts/1",
-    "alert-promise": "/alerts/2", "alert-promise": "/alerts/2", "alert-plane": "/alerts/5", "api": "/api/docs", "missing": "/nothing",
+    "alert-promise": "/alerts/2", "alert-plane": "/alerts/5", "api": "/api/docs", "missing": "/nothing",
 }  # fmt: skip
 DOORS = {"sign-in": "/sign-in", "sign-in-once": "/sign-in/once?token=whatever"}
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("controlplane", "checks", "lineage", "pii_policies")
+PACKAGES = ("controlplane", "checks", "lineage", "pii_policies", "alerting")
 HEAVY = ("duckdb", "pyiceberg", "sqlalchemy", "alembic", "openlineage", "pyspark", "sqlglot")
 
 ALONE = """

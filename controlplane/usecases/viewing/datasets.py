@@ -141,13 +141,14 @@ def list_datasets(ports: Ports, wanted: DatasetFilter, *, limit: int = 50, offse
         matching = [name for name in matching if standings[name].value == wanted.standing]
     matching.sort(key=lambda name: (_WORST[standings[name]], name))
     shown = matching[offset : offset + limit]
+    layers = {governed.spec.layer for governed in datasets.values()}
     kept = ports.views.kept(shown) if shown else {}
     return DatasetList(
         lines=tuple(_line(datasets[name], states.get(name), held.get(name, ()), kept.get(name)) for name in shown),
         total=len(matching),
         known=len(datasets),
         standings={standing: counts[standing] for standing in Standing},
-        layers=tuple(layer.value for layer in Layer if layer in {governed.spec.layer for governed in datasets.values()}),
+        layers=tuple(layer.value for layer in Layer if layer in layers),
         owners=tuple(sorted({governed.contract.owner for governed in datasets.values() if governed.contract.owner})),
     )
 

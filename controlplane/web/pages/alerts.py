@@ -142,8 +142,8 @@ def _impact(visit: VisitState, alert: Alert) -> Impact | None:
     platform = visit.plane.ports.platform
     if alert.dataset is None or alert.dataset not in platform.datasets:
         return None
-    states = visit.plane.ports.views.states(None)
-    return impact(platform, alert.dataset, {name: state.state for name, state in states.items()})
+    views = visit.plane.ports.views
+    return impact(platform, alert.dataset, lambda names: {name: state.state for name, state in views.states(names).items()})
 
 
 def _states(visit: VisitState, found: Impact | None) -> dict[str, list[str]]:

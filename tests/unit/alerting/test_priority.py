@@ -46,7 +46,8 @@ def test_who_raises_the_tier_is_named() -> None:
     judged = judge(found(AlertKind.SLA_BREACH, 2), {"gold.b": 1, "gold.a": 2})
     assert judged.reason == "P1: sla_breach, tier 1 (gold.b reads it)"
     assert judge(found(AlertKind.SLA_BREACH, 1), {"gold.b": 1}).reason == "P1: sla_breach, tier 1"
-    assert judge(found(AlertKind.SLA_BREACH, 3), {}).reason == "P2: sla_breach is P1, tier 3 lowers by one, P3 stays"
+    assert judge(found(AlertKind.SLA_BREACH, 3), {}).reason == "P2: sla_breach is P1, lowered by one, tier 3"
+    assert judge(found(AlertKind.SCHEMA_DRIFT, 3), {}).reason == "P3: schema_drift, tier 3"
 
 
 def test_a_slow_burn_is_less_urgent_than_a_fast_one() -> None:

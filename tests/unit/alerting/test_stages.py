@@ -143,6 +143,16 @@ def test_a_silence_keeps_back_what_it_covers_and_nothing_else_and_forgets_nothin
     assert numbers(saying.firing) == [1, 2]
 
 
+def test_what_was_told_and_silenced_is_repeated_again_after_the_silence() -> None:
+    group, _ = said(GROUP, an_alert(1))
+    silence = Silence({"check": "1"}, NOON, NOON + 600 * MINUTE, "Åsa", "known")
+    firing, now = an_alert(1, AlertState.FIRING), NOON + OPTIONS.repeat_interval
+    group, nothing = said(group, firing, now=now, silences=(silence,))
+    assert nothing is None
+    assert group.due_at == now + OPTIONS.group_interval
+    assert said(group, firing, now=NOON + 600 * MINUTE)[1] is not None
+
+
 def test_the_end_of_a_silenced_alert_is_said_when_the_silence_is_over() -> None:
     group, _ = said(GROUP, an_alert(1))
     silence = Silence({"check": "1"}, NOON, NOON + 60 * MINUTE, "Åsa", "known")

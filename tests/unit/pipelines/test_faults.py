@@ -52,6 +52,14 @@ def test_a_window_without_faults_stays_as_it_is(journey: Journey, window: Window
     assert with_faults(short) is short
 
 
+def test_a_longer_window_has_the_same_faults_at_its_beginning(journey: Journey, faulty: Window) -> None:
+    longer = with_faults(build_window(date(2017, 10, 9), 11, seed=7, journey=journey))
+    for table, feed in faulty.feeds.items():
+        assert [one for one in longer.feeds[table].deliveries if one.due < faulty.end] == list(feed.deliveries)
+    for name, stream in faulty.streams.items():
+        assert [one for one in longer.streams[name].deliveries if one.due < faulty.end] == list(stream.deliveries)
+
+
 def test_faults_say_when_they_begin_and_end_and_what_they_are(window: Window) -> None:
     for one in faults_of(window.start):
         assert window.start < one.starts < one.ends

@@ -65,6 +65,7 @@ def test_relative_times_say_on_which_side_of_now_they_are() -> None:
     assert plain(f.ahead(NOON + timedelta(minutes=39), NOON)) == "in 39 min"
     assert plain(f.ahead(NOON - timedelta(hours=1), NOON)) == "1 h ago"
     assert f.ago(None, NOON) == "never"
+    assert f.ago(NOON, NOON) == f.ahead(NOON, NOON) == "just now"
 
 
 @pytest.mark.parametrize(

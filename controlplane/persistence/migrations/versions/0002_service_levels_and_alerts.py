@@ -90,6 +90,7 @@ def _states() -> None:
     )
     op.create_index("objective_states_worst", "objective_states", ["rank", "deadline"])
     op.create_index("objective_states_of_dataset", "objective_states", ["dataset"])
+    op.create_index("objective_states_by_state", "objective_states", ["state", "at"])
     op.create_table(
         "dataset_states",
         _dataset(key=True),
