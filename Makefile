@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv
 JAVA_HOME_17 ?= $(firstword $(wildcard /usr/lib/jvm/java-17-openjdk* /usr/lib/jvm/openjdk-17*) $(JAVA_HOME))
-SERVE ?= 0
+SERVE ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-browser test-spark lint format bench clean
@@ -22,11 +22,11 @@ $(VENV)/.synced-spark: $(VENV)/.synced
 	@$(UV) sync --quiet --frozen --inexact --extra spark
 	@touch $@
 
-demo: $(VENV)/.synced  ## replay two days of the reference platform through the gate and print what happened
-	@$(BIN)/python -m pipelines.demo
+demo: $(VENV)/.synced  ## replay two weeks of the reference platform, sum up, serve the pages (SERVE=0: end after the summary)
+	@$(BIN)/python -m pipelines.demo $(if $(filter 0,$(SERVE)),,--serve)
 
 test: $(VENV)/.synced  ## unit, behaviour, integration and end-to-end tests; no server, no Java
-	@$(BIN)/python -m pytest -m "not spark and not postgres" -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -m "not spark and not postgres and not browser" -n 2 --dist loadfile
 
 test-browser: $(VENV)/.synced  ## pages in Chromium with axe, light and dark, phone and desk (apt-get install -y chromium)
 	@$(BIN)/python -m pytest -m browser
@@ -46,7 +46,7 @@ format: $(VENV)/.synced  ## format and fix what can be fixed
 	@$(BIN)/ruff format .
 
 bench: $(VENV)/.synced  ## figures, side by side in one run
-	@for name in gate checks masking publishes merge_layout; do echo "== $$name"; $(BIN)/python -m bench.$$name || exit 1; done
+	@for name in gate checks masking publishes merge_layout runs slas alerts pages; do echo "== $$name"; $(BIN)/python -m bench.$$name || exit 1; done
 
 clean:  ## remove the environment and everything a run left behind
 	@rm -rf $(VENV) state secrets build dist .pytest_cache .mypy_cache .ruff_cache

@@ -66,16 +66,12 @@ def alerts_command(ctx: click.Context, project: Path | None, form: str) -> None:
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1))
 @project_option
 @format_option()
-def alerts_list(
-    state: str, priority: str | None, dataset: str | None, limit: int, project: Path | None, form: str
-) -> None:
+def alerts_list(state: str, priority: str | None, dataset: str | None, limit: int, project: Path | None, form: str) -> None:
     """List alerts, worst first, and messages that could not be delivered yet."""
     _list(project, form, state, priority, dataset, limit)
 
 
-def _list(
-    project: Path | None, form: str, state: str, priority: str | None, dataset: str | None, limit: int
-) -> None:
+def _list(project: Path | None, form: str, state: str, priority: str | None, dataset: str | None, limit: int) -> None:
     with _plane(project) as plane:
         wanted = None if state == "all" else state
         page = plane.alerts(state=wanted, priority=priority, dataset=dataset, limit=limit)
