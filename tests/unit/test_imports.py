@@ -10,15 +10,26 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("controlplane", "checks", "lineage", "pii_policies", "alerting")
 HEAVY = ("duckdb", "pyiceberg", "sqlalchemy", "alembic", "openlineage", "pyspark", "sqlglot")
 
-ALONE = """
-import os, sys
+LIBRARIES = (
+    "alembic", "click", "croniter", "cryptography.hazmat.primitives.ciphers.aead", "duckdb", "fastapi.responses", "fastavro",
+    "jinja2", "jsonschema", "numpy", "prometheus_client", "pyarrow.compute", "pyarrow.dataset", "pyarrow.fs", "pyarrow.parquet",
+    "pyiceberg.catalog.sql", "pyiceberg.io.pyarrow", "pyiceberg.table", "rich.progress", "sqlalchemy.dialects.postgresql",
+    "sqlalchemy.dialects.sqlite", "sqlglot", "starlette.staticfiles", "uvicorn", "yaml",
+)  # fmt: skip
+"""Loaded once before the modules are: cycles are among our own, and loading these again for each takes minutes."""
+
+ALONE = f"""
+import importlib, os, sys
+for library in {LIBRARIES!r}:
+    importlib.import_module(library)
+sys.stdout.flush()
 for name in sys.stdin.read().split():
     child = os.fork()
     if child == 0:
         try:
             __import__(name)
         except BaseException as error:
-            os.write(1, f"{name}: {type(error).__name__}: {error}\\n".encode())
+            os.write(1, (name + ": " + repr(error) + chr(10)).encode())
             os._exit(1)
         os._exit(0)
     os.waitpid(child, 0)

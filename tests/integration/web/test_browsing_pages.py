@@ -35,7 +35,7 @@ class Sheet(HTMLParser):
         self.rows: list[str] = []
         self.elements = 0
         self._open: list[str] = []
-        self.feed(html)
+        self.feed(html.replace("<wbr>", ""))
         self.text, self.h1 = squeezed(" ".join(self.texts)), squeezed(self.h1)
         self.rows = [squeezed(row) for row in self.rows]
 

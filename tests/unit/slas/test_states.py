@@ -251,7 +251,10 @@ def test_wrong_rows_count_against_accuracy() -> None:
     ids=["completeness", "accuracy"],
 )
 def test_a_window_without_rows_is_no_evidence(objective: Objective, words: str) -> None:
-    status = judge_one(objective, [published(NOON - DAY, published=9), published(NOON - DAY, dataset=BRONZE, offered=9)])
+    """What was recorded when the window begins is not in it."""
+    status = judge_one(
+        objective, [published(NOON - 2 * HOUR, published=9), published(NOON - 2 * HOUR, dataset=BRONZE, offered=9)]
+    )
     assert (status.state, status.reason) == (PromiseState.NO_EVIDENCE, words)
 
 
