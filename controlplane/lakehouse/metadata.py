@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from pyiceberg.table.metadata import TableMetadata
+from pyiceberg.table.snapshots import Snapshot
 from pyiceberg.table.update import (
     TableUpdate,
     _apply_table_update,
@@ -17,6 +18,32 @@ from pyiceberg.table.update import (
     _update_table_metadata_log,
 )
 from pyiceberg.utils.datetime import datetime_to_millis
+
+_NO_SNAPSHOTS = '"snapshots":[]'
+_KEPT_TEXTS = 10_000
+
+
+class MetadataText:
+    """Metadata as the JSON text that is written. Each snapshot is put into words once: a table has hundreds that never change."""
+
+    def __init__(self) -> None:
+        """Remember nothing yet."""
+        self._texts: dict[tuple[int, str], str] = {}
+
+    def of(self, metadata: TableMetadata) -> str:
+        """Return the text that ``metadata.model_dump_json()`` gives."""
+        if len(self._texts) > _KEPT_TEXTS:
+            self._texts.clear()
+        bare = metadata.model_copy(update={"snapshots": []}).model_dump_json()
+        snapshots = ",".join(self._text(snapshot) for snapshot in metadata.snapshots)
+        return bare.replace(_NO_SNAPSHOTS, f'"snapshots":[{snapshots}]', 1)
+
+    def _text(self, snapshot: Snapshot) -> str:
+        key = (snapshot.snapshot_id, snapshot.manifest_list)
+        known = self._texts.get(key)
+        if known is None:
+            known = self._texts[key] = snapshot.model_dump_json()
+        return known
 
 
 def updated(metadata: TableMetadata, updates: Iterable[TableUpdate]) -> TableMetadata:

@@ -14,6 +14,7 @@ from typing import Any
 from pyiceberg.catalog import Catalog
 from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
 from pyiceberg.exceptions import CommitFailedException, NamespaceAlreadyExistsError, NoSuchTableError
+from pyiceberg.serializers import Compressor
 from pyiceberg.table import CommitTableResponse, StagedTable, Table
 from pyiceberg.table.locations import load_location_provider
 from pyiceberg.table.metadata import TableMetadata
@@ -22,7 +23,7 @@ from pyiceberg.typedef import EMPTY_DICT, Identifier, Properties
 from sqlalchemy import Select, bindparam, event, select, update
 from sqlalchemy.exc import IntegrityError
 
-from controlplane.lakehouse.metadata import committed
+from controlplane.lakehouse.metadata import MetadataText, committed
 
 _REMEMBERED = 64
 _BUSY_MILLISECONDS = 20_000
@@ -51,6 +52,7 @@ class RememberingSqlCatalog(SqlCatalog):
         """Connect to the catalog's database and make its tables if they are missing."""
         self._lock = Lock()
         self._metadata: OrderedDict[str, TableMetadata] = OrderedDict()
+        self._text = MetadataText()
         super().__init__(name, **properties)
         self._where_is = self._location_query()
 
@@ -108,7 +110,9 @@ class RememberingSqlCatalog(SqlCatalog):
         staged = self._update_and_stage_table(current, table.name(), requirements, updates)
         if staged.metadata == current.metadata:
             return _response(current.metadata, current.metadata_location)
-        self._write_metadata(staged.metadata, staged.io, staged.metadata_location)
+        with staged.io.new_output(staged.metadata_location).create() as stream:
+            compress = Compressor.get_compressor(staged.metadata_location).bytes_compressor()
+            stream.write(compress(self._text.of(staged.metadata).encode()))
         row = self._row_of(table.name())
         places = {"present": current.metadata_location, "next": staged.metadata_location}
         with self.engine.begin() as connection:

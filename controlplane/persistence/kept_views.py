@@ -96,12 +96,6 @@ class KeptViews:
             meant = _meant(wanted, self.number(connection, wanted.dataset))
             return connection.execute(select(kept_rows.c.row_id).where(*meant).distinct()).scalars().all()
 
-    def row(self, dataset: str, row_id: str) -> Sequence[KeptLine]:
-        """Return every entry of one row in any status but staged, newest first, masked."""
-        query = _LINES.where(kept_rows.c.row_id == row_id, kept_rows.c.status != STAGED)
-        query = query.order_by(kept_rows.c.staged_wall.desc())
-        return self._lines(dataset, lambda number: query.where(kept_rows.c.dataset_id == number))
-
     def _lines(self, dataset: str, query: Callable[[int | None], Select[Any]]) -> Sequence[KeptLine]:
         with self.database.reading() as connection:
             number = self.number(connection, dataset)

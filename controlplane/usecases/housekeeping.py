@@ -19,7 +19,7 @@ from controlplane.usecases.ports import RunRecord
 _EVERY = 10
 """Branches, unreferenced files and rows kept too long are looked for once in so many snapshots: listing files is not free."""
 
-_MANY_OLD = 5
+_MANY_OLD = 10
 """So many old snapshots are worth the commit that expires them."""
 
 
@@ -37,11 +37,10 @@ def keep_house(ports: Ports, governed: Governed, run: Run, *, thorough: bool = F
         _rewrite(ports, governed, run)
         head = ports.reader.head(governed.id)
         ancestry = ports.reader.lineage_of(governed.id, head.snapshot_id) if head else ()
-        turn = thorough or len(ancestry) % _EVERY == 0
         before = run.clock - governed.spec.history
         old = sum(snapshot.published_at is None or snapshot.published_at < before for snapshot in ancestry)
-        expired = _expire(ports, governed, run) if turn or old >= _MANY_OLD else 0
-        if not expired and not turn:
+        expired = _expire(ports, governed, run) if thorough or old >= _MANY_OLD else 0
+        if not expired and not thorough and len(ancestry) % _EVERY:
             return
         ports.keeper.drop_branches(governed.id, keep=[kept.run_id for kept in _living(ports, governed)])
         ports.keeper.delete_unreferenced(governed.id, grace=ports.grace)

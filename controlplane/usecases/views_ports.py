@@ -235,7 +235,3 @@ class Views(Protocol):
     def row_ids(self, wanted: KeptFilter) -> Sequence[str]:
         """Return the ids of all such rows."""
         ...
-
-    def row(self, dataset: str, row_id: str) -> Sequence[KeptLine]:
-        """Return every entry of one row in any status but staged, newest first, masked."""
-        ...

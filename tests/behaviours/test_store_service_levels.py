@@ -227,3 +227,13 @@ def test_a_watermark_goes_through_unharmed(kept: Kept) -> None:
     kept.levels.append([fact])
     assert kept.levels.facts(ORDERS.name, NOON, NOON)[0].watermark == fact.watermark
     assert same(kept.levels.histories([ORDERS.name], NOON, NOON)[ORDERS.name], [fact])
+
+
+def test_a_plan_keeps_its_watermark_which_is_no_part_of_its_name(kept: Kept) -> None:
+    plan = replace(a_plan(), watermark=NOON - HOUR)
+    assert plan.run_id == a_plan().run_id
+    run = planned(kept.store, plan)
+    found = kept.store.journal.find(run.run_id)
+    assert found is not None
+    assert found.plan.watermark == NOON - HOUR
+    assert planned(kept.store, a_plan()).plan.watermark == NOON - HOUR, "a run that is resumed keeps what it pinned"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from controlplane.gate.model import Balance, DeadLetter, KeptKind, KeptStatus, R
 from controlplane.kernel.identity import DatasetId, SnapshotId
 from controlplane.kernel.outcome import Outcome
 from controlplane.persistence.store import Store
+from controlplane.persistence.tables import dataset_states
 from controlplane.usecases.ports import AuditEntry, RunRecord
 from controlplane.usecases.views_ports import KeptCount, KeptFilter, RunFilter, Views
 from tests.fakes.store_kit import FILE_STORES, ITEMS, MAIN, NOON, ORDERS, SettableClock, a_plan, a_result, kept, opened, planned
@@ -277,14 +279,13 @@ def test_a_row_that_came_again_says_how_often(store: Store, views: Views) -> Non
     set_aside(store, 2, kept("r1"), hours=1)
     (line,) = views.rows(KeptFilter("silver.orders"))
     assert line.times == 2
-    assert [entry.status for entry in views.row("silver.orders", "r1")] == [KeptStatus.OPEN, KeptStatus.SUPERSEDED]
 
 
 def test_discarded_rows_are_gone_for_good_and_the_audit_log_says_why(store: Store, views: Views) -> None:
     set_aside(store, 1, kept("r1"), kept("r2"))
     assert store.records.discard(ORDERS, ["r1"], ENTRY) == 1
     assert views.row_ids(KeptFilter("silver.orders")) == ["r2"]
-    assert [entry.status for entry in views.row("silver.orders", "r1")] == [KeptStatus.DISCARDED]
+    assert [row.status for _, row in store.kept_rows.find("r1")] == [KeptStatus.DISCARDED]
     assert store.audit_log.entries() == [ENTRY]
     assert store.kept_rows.mark_retry(ORDERS, ["r1"]) == 0
 
@@ -294,3 +295,20 @@ def test_rows_are_discarded_all_or_none(store: Store, views: Views) -> None:
     assert store.records.discard(ORDERS, ["r1", "w1"], ENTRY) == 1
     assert sorted(views.row_ids(KeptFilter("silver.orders"))) == ["r1", "w1"]
     assert store.audit_log.entries() == []
+
+
+def test_a_store_of_an_earlier_version_gets_its_states_from_its_runs(store: Store, views: Views) -> None:
+    end(store, RunState.PUBLISHED, 1, 1, results=[passing(RANGE), a_result("other")])
+    end(store, RunState.HELD, 2, 2, reason="too many", results=[a_result()])
+    end(store, RunState.PUBLISHED, 3, 2.5, balance=None, snapshot_id=MAIN)
+    end(store, RunState.PUBLISHED, 4, 3, ITEMS, results=[passing("items")])
+    end(store, RunState.FAILED, 5, 4, ITEMS, balance=None, snapshot_id=None, reason="the catalog does not answer")
+    kept_states = views.states()
+    revision = import_module("controlplane.persistence.migrations.versions.0002_service_levels_and_alerts")
+    with store._database.writing() as connection:
+        connection.execute(dataset_states.delete())
+        connection.exec_driver_sql(revision._STATES_OF_EARLIER_RUNS)
+    made = views.states()
+    assert made["silver.order_items"] == kept_states["silver.order_items"]
+    orders = kept_states["silver.orders"]
+    assert made["silver.orders"] == replace(orders, published_snapshot_id=SnapshotId(101))

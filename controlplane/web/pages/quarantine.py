@@ -33,9 +33,7 @@ def quarantine(visit: Visit) -> Response:
 def rows(visit: Visit, dataset: str, kind: str = "", reasons: str = "", after: str = "", fields: str = "") -> Response:
     """Draw what is kept beside one table, with a page of its rows, masked."""
     wanted = _split(reasons)
-    found = visit.plane.quarantine_page(
-        dataset, kind=_KINDS.get(kind), reasons=wanted, after=_place(after), limit=_ROWS
-    )
+    found = visit.plane.quarantine_page(dataset, kind=_KINDS.get(kind), reasons=wanted, after=_place(after), limit=_ROWS)
     query = {"kind": kind, "reasons": reasons, "fields": fields}
     path = f"/quarantine/{dataset}"
     place = "~".join([found.after[0].isoformat(), *found.after[1:]]) if found.after else None

@@ -181,7 +181,11 @@ def test_from_a_failing_check_one_sees_its_masked_rows_at_once(visitor: Visitor)
 
 
 def test_rows_of_masked_fields_carry_the_lock_and_no_clear_value(visitor: Visitor) -> None:
-    for path in (f"/datasets/silver.customers/checks/{EMAIL}", "/quarantine/silver.customers", "/quarantine/silver.customers?fields=all"):
+    for path in (
+        f"/datasets/silver.customers/checks/{EMAIL}",
+        "/quarantine/silver.customers",
+        "/quarantine/silver.customers?fields=all",
+    ):
         page = visitor.see(path)
         assert page.html.count("#lock") >= 10
         assert "v1.customer-" in page.text
@@ -221,7 +225,10 @@ def test_a_run_accounts_for_every_row(visitor: Visitor, plane: controlplane.Plan
     (held,) = plane.ports.views.held()
     page = visitor.see(f"/runs/{held.run_id}")
     assert page.h1 == "The batch of silver.orders from 14:00 is held"
-    assert "Offered 11 would be published 8 in quarantine 2 waiting for their parent 1 dead-lettered 0 Sum 11 Not accounted for 0" in page.text
+    assert (
+        "Offered 11 would be published 8 in quarantine 2 waiting for their parent 1 dead-lettered 0 Sum 11 Not accounted for 0"
+        in page.text
+    )
     assert "rows new since last time" in page.row("bronze.cdc_orders")
     assert "Readers then see 8 rows more; 2 rows stay in quarantine, 1 wait on." in page.text
 
@@ -278,7 +285,9 @@ def test_rows_are_retried_and_discarded_with_a_reason_in_the_name_of_the_visitor
     assert (discarded.verb, discarded.reason, discarded.after) == ("quarantine.discard", "a test account", f"1 rows: {first}")
     assert (retried.verb, retried.after) == ("quarantine.retry", "1 rows")
     assert discarded.actor == retried.actor == STEWARD
-    assert [row.row_id for row in own.ports.kept_rows.reentering(own.ports.platform.governed("silver.customers").id)] == [second]
+    assert [row.row_id for row in own.ports.kept_rows.reentering(own.ports.platform.governed("silver.customers").id)] == [
+        second
+    ]
 
 
 def test_a_form_without_its_token_or_rows_does_nothing(own: controlplane.Plane) -> None:

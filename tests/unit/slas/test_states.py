@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -299,3 +299,43 @@ def test_days_are_those_of_the_time_zone() -> None:
     at = NOON + 21 * DAY
     status = judge_one(fresh(MINUTE, window=5 * DAY, zone="Europe/Berlin"), [published(NOON)], at)
     assert [day.lost for day in status.days] == [600, 1440, 1440, 1440, 1500, 780]
+
+
+def test_a_budget_that_is_spent_to_the_last_row_is_not_overspent() -> None:
+    def wrong(count: int) -> PromiseState:
+        return judge_one(right(), [published(NOON - 20 * DAY, published=4000, wrong=count)]).state
+
+    assert wrong(4) is not PromiseState.BROKEN
+    assert wrong(5) is PromiseState.BROKEN
+
+
+def test_a_day_is_lost_when_it_lost_more_than_its_share() -> None:
+    facts = [published(NOON, published=1000, wrong=1), published(NOON - DAY, published=1000, wrong=2)]
+    assert [(day.state, day.lost, day.share) for day in judge_one(right(), facts).days][-3:] == [
+        ("no_evidence", 0, 0),
+        ("lost", 2, Decimal("0.2")),
+        ("kept", 1, Decimal("0.1")),
+    ]
+
+
+def test_fewer_than_four_slices_say_nothing_of_burning() -> None:
+    facts = [published(NOON, NOON - DAY)]
+    assert [judge_one(fresh(), facts, NOON + MINUTE * late).burn for late in (2, 3)] == [None, Decimal(200)]
+
+
+@pytest.mark.parametrize(
+    ("at", "days"), [(NOON - 12 * HOUR, 3), (NOON - 12 * HOUR + MINUTE, 3), (NOON - 12 * HOUR - MINUTE, 3)]
+)
+def test_a_window_of_two_days_has_the_days_it_touches(at: datetime, days: int) -> None:
+    found = judge_one(fresh(window=2 * DAY), [published(NOON - 9 * DAY)], at).days
+    assert len(found) == days
+    assert sum(day.lost for day in found) == 2 * 1440
+
+
+def test_history_knows_only_days_that_were_recorded() -> None:
+    """Eleven days, the first one not whole: the last three have one like weekday each, and of the newest 30 rows were lost."""
+    facts = [published(NOON - 60 * DAY), *(published(NOON - DAY * back, dataset=BRONZE, offered=100) for back in range(2, 12))]
+    facts.append(published(NOON - DAY, dataset=BRONZE, offered=110, dead_lettered=30))
+    status = judge_one(complete(Basis.HISTORY, window=14 * DAY), facts)
+    assert status.value_basis == "of 300 expected, from like weekdays of 4 weeks"
+    assert [day.lost for day in status.days][-5:] == [0, 0, 0, 20, 0]
