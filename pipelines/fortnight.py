@@ -116,6 +116,31 @@ FORTNIGHT = SourceFacts(
 )
 """The facts of its feed."""
 
-FORTNIGHT_WAITS: Mapping[str, int] = {}
-FORTNIGHT_HELD: Mapping[str, int] = {}
-FORTNIGHT_NOTICED: Mapping[str, tuple[datetime, datetime, str]] = {}
+FORTNIGHT_WAITS: Mapping[str, int] = {
+    "silver.orders": 66,
+    "silver.order_items": 851,
+    "silver.payments": 138,
+}
+"""By dataset, the rows that wait, added up over its published runs; what waits for several runs counts in each."""
+
+FORTNIGHT_HELD: Mapping[str, int] = {"silver.orders": 34}
+"""By dataset, the runs that the gate holds."""
+
+FORTNIGHT_NOTICED: Mapping[str, tuple[datetime, datetime, str]] = {
+    "outage": (
+        datetime(2017, 10, 12, 9, 5, tzinfo=UTC),
+        datetime(2017, 10, 12, 11, 0, tzinfo=UTC),
+        "P1 sla_breach gold.fact_orders",
+    ),
+    "bad deploy": (
+        datetime(2017, 10, 15, 14, 15, tzinfo=UTC),
+        datetime(2017, 10, 15, 17, 5, tzinfo=UTC),
+        "P2 check_failure silver.orders",
+    ),
+    "schema drift": (
+        datetime(2017, 10, 17, 9, 50, tzinfo=UTC),
+        datetime(2017, 10, 17, 14, 5, tzinfo=UTC),
+        "P3 schema_drift bronze.cdc_customers",
+    ),
+}
+"""By fault, when it is noticed, when all is well again, and the alert that tells it."""

@@ -24,7 +24,7 @@ _KEPT_TEXTS = 10_000
 
 
 class MetadataText:
-    """Metadata as the JSON text that is written. Each snapshot is put into words once: a table has hundreds that never change."""
+    """Metadata as the JSON text that is written. Each snapshot is put into words once: a table has hundreds, unchanging."""
 
     def __init__(self) -> None:
         """Remember nothing yet."""
