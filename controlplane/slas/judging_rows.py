@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from controlplane.slas.burning import FEW, Burn, stretches_for, times_as_long
+from controlplane.slas.burning import FEW, Burn, stretches_for
 from controlplane.slas.history import moment, span
 from controlplane.slas.model import Basis, Indicator
 from controlplane.slas.ratios import Tally
@@ -80,17 +80,23 @@ def _counted(case: Case, tally: Tally, series: tuple[Point, ...]) -> Counted:
 
 
 def _burns(case: Case, tally: Tally, expected: int) -> Sequence[Burn]:
-    """Return how fast each stretch burns; each reaches back to the newest rows at least, so that silence heals nothing."""
+    """Return how fast each stretch burns; each reaches back to the newest rows at least, so that silence heals nothing.
+
+    A burn is the share of the stretch's rows that were lost, over the share that may be. It is told when what was lost also is
+    the stretch's share of the window's budget: rows come in bursts, and a few of a small one are no fire.
+    """
     landed = np.flatnonzero((tally.expected != 0) | (tally.expected_level != 0))
     newest = int(tally.at[landed[-1]]) - 1 if len(landed) else case.now
     total = expected * tolerance(case.objective)
 
     stretches = stretches_for(case.objective.window, None)
     parts = [part for stretch in stretches for part in (stretch.long, stretch.short)]
-    lost = tally.lost_since(np.array([min(case.now - span(part), newest) for part in parts], dtype=np.int64)).tolist()
-    rates = [gone / total * times_as_long(case.objective.window, part) for gone, part in zip(lost, parts, strict=True)]
+    since = tally.since(np.array([min(case.now - span(part), newest) for part in parts], dtype=np.int64))
+    expected_in, lost = (column.tolist() for column in since)
+    allowed = tolerance(case.objective)
+    rates = [gone / (of * allowed) if of else Decimal(0) for of, gone in zip(expected_in, lost, strict=True)]
     return [
-        Burn(stretch, rates[place], rates[place + 1], counts=min(lost[place : place + 2]) >= FEW)
+        Burn(stretch, rates[place], rates[place + 1], counts=lost[place + 1] >= FEW and lost[place] >= stretch.share * total)
         for stretch, place in zip(stretches, range(0, len(parts), 2), strict=True)
     ]
 

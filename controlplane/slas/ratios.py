@@ -1,7 +1,7 @@
 """Completeness and accuracy: rows lost of rows expected, at any moment, from what runs added up to it.
 
 Two kinds of numbers make them up. Flows are added by one run and belong to its moment (rows that landed, dead letters, wrong
-rows); of them a window counts what lies in it. Levels replace what an earlier run said (rows waiting for a parent, rows of a
+rows); of them a window counts what lies in it. Levels replace what an earlier run said (rows of a
 batch that is held); of them the newest counts, however old.
 """
 
@@ -64,11 +64,11 @@ class Tally:
         expected = upto[0] - before[0] + upto[2]
         return expected, np.minimum(upto[1] - before[1] + np.maximum(upto[3], 0), expected)
 
-    def lost_since(self, moments: Numbers) -> Numbers:
-        """Return the rows lost after each moment until the last change."""
-        lost = self._sums[1] + self._sums[3]
-        since: Numbers = np.maximum(lost[-1] - lost[np.searchsorted(self.at, moments, side="right")], 0)
-        return since
+    def since(self, moments: Numbers) -> tuple[Numbers, Numbers]:
+        """Return the rows expected and lost after each moment until the last change; no more is lost than was expected."""
+        sums = self._sums[:2] + self._sums[2:]
+        change = np.maximum(sums[:, -1:] - sums[:, np.searchsorted(self.at, moments, side="right")], 0)
+        return change[0], np.minimum(change[1], change[0])
 
     def between(self, edges: Numbers) -> tuple[Numbers, Numbers]:
         """Return the rows expected and lost after each edge up to the next one; what was found again is lost no more."""
@@ -87,9 +87,9 @@ def accuracy_of(history: History) -> Tally:
 def completeness_of(path: Path, histories: Mapping[str, History]) -> Tally:
     """Return the rows that landed for a dataset, and of these the ones that are not in what its readers see.
 
-    Expected are the rows offered to the roots without duplicates. Missing are dead letters of the roots; rows offered by a run
-    that is held, on any member; and rows that wait for a parent, on any member. Quarantined rows are present: they are kept
-    beside the table and were not lost on the way.
+    Expected are the rows offered to the roots without duplicates. Missing are dead letters of the roots, and rows offered by a
+    run that is held, on any member. Quarantined rows are present: they are kept beside the table and were not lost on the way.
+    So are rows that wait for a parent: they are late within what the contract allows, and are quarantined when it is over.
     """
     parts = [_part(member, path, histories.get(member, EMPTY)) for member in path.members]
     at, expected, lost, expected_level, lost_level = (np.concatenate([part[column] for part in parts]) for column in range(5))
@@ -105,7 +105,7 @@ def _part(member: str, path: Path, history: History) -> tuple[Numbers, ...]:
     nothing = np.zeros(len(at), dtype=np.int64)
     is_root = member in path.roots
     kept_back = np.maximum(offered - _rows_before(history.published[judged], held), 0) if member in path.whole else offered
-    level = np.where(held, kept_back, history.waiting[judged])
+    level = np.where(held, kept_back, 0)
     return (
         at,
         np.where(held, 0, offered) if is_root else nothing,

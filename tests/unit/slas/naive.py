@@ -83,7 +83,7 @@ def rows(
             continue
         newest = judged[-1]
         held = newest.offered - newest.duplicates if newest.state == "held" else 0
-        missing += held if newest.state == "held" else newest.waiting
+        missing += held
         if member in roots:
             expected += held
             inside = [fact for fact in judged if after < fact.at and fact.state == "published"]

@@ -183,7 +183,7 @@ def test_complete_data_is_complete() -> None:
     assert status.deadline == NOON + 12 * HOUR
 
 
-def test_dead_letters_and_waiting_rows_are_missing_and_quarantined_ones_are_not() -> None:
+def test_dead_letters_are_missing_and_quarantined_and_waiting_rows_are_not() -> None:
     facts = [
         *LANDED,
         *THROUGH,
@@ -193,7 +193,7 @@ def test_dead_letters_and_waiting_rows_are_missing_and_quarantined_ones_are_not(
     ]
     status = judge_one(complete(), facts)
     assert status.budget is not None
-    assert (status.budget.spent, status.value_basis) == (10, "of 20,090 expected")
+    assert (status.budget.spent, status.value_basis) == (7, "of 20,090 expected")
 
 
 def test_rows_of_a_held_batch_are_missing_until_it_is_decided() -> None:
@@ -228,11 +228,17 @@ def test_losing_many_rows_at_once_burns_fast_until_rows_come_through_again() -> 
 
 
 def test_a_few_rows_are_no_fire() -> None:
-    facts = [*LANDED[:2], *THROUGH[:2], published(NOON, dataset=BRONZE, offered=100, dead_lettered=1)]
+    facts = [*LANDED, *THROUGH, published(NOON, dataset=BRONZE, offered=10, dead_lettered=3)]
     status = judge_one(complete(), facts)
-    assert status.state is PromiseState.KEPT
-    assert status.burn is not None
-    assert status.burn > 100
+    assert (status.state, status.burn and round(status.burn, 2)) == (PromiseState.KEPT, Decimal("5.45"))
+
+
+def test_a_bad_burst_that_hardly_touches_the_budget_is_no_fire() -> None:
+    landed = [published(NOON - HOUR * back, dataset=BRONZE, offered=10_000) for back in range(1, 40)]
+    few = published(NOON, dataset=BRONZE, offered=100, dead_lettered=30)
+    many = published(NOON, dataset=BRONZE, offered=1000, dead_lettered=300)
+    assert judge_one(complete(), [*THROUGH, *landed, few]).state is PromiseState.KEPT
+    assert judge_one(complete(), [*THROUGH, *landed, many]).state is PromiseState.FAST_BURN
 
 
 def test_wrong_rows_count_against_accuracy() -> None:
