@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+
+import pyarrow as pa
 import pytest
 
 from controlplane.compute.duckdb import DuckDbRunner
@@ -24,8 +27,6 @@ def test_nothing_outside_is_reached_or_changed(sql: str) -> None:
 
 
 def test_variables_of_the_program_are_no_tables() -> None:
-    import pyarrow as pa  # noqa: PLC0415 - a local name, as a caller would have it
-
     secret = pa.table({"a": [1]})
     with DuckDbRunner(threads=1).session() as session, pytest.raises(QueryFailedError, match="secret does not exist"):
         session.query("SELECT * FROM secret")
@@ -42,3 +43,37 @@ def test_text_comes_back_large() -> None:
         found = session.query("SELECT 'a' AS t, 'b'::BLOB AS b, sum(1) AS n, current_setting('TimeZone') AS z")
     assert [str(kind) for kind in found.schema.types] == ["large_string", "large_binary", "decimal128(38, 0)", "large_string"]
     assert found["z"].to_pylist() == ["UTC"]
+
+
+def test_a_database_that_is_used_again_knows_nothing_of_the_session_before() -> None:
+    runner = DuckDbRunner(threads=1)
+    with runner.session() as first:
+        first.register("plain", pa.table({"a": [1]}))
+        first.register("silver.people", pa.table({"a": [1]}))
+        assert first.query("SELECT count(*) AS n FROM silver.people").to_pylist() == [{"n": 1}]
+    with runner.session() as second:
+        for name in ("plain", "silver.people"):
+            with pytest.raises(QueryFailedError):
+                second.query(f"SELECT * FROM {name}")
+        second.register("silver.people", pa.table({"b": [2]}))
+        assert second.query("SELECT * FROM silver.people").to_pylist() == [{"b": 2}]
+    with runner.session() as third:
+        assert third.query("SELECT current_setting('TimeZone') AS z").to_pylist() == [{"z": "UTC"}]
+
+
+def test_sessions_side_by_side_do_not_see_each_other() -> None:
+    runner = DuckDbRunner(threads=1)
+    with runner.session() as one, runner.session() as other:
+        one.register("silver.people", pa.table({"a": [1]}))
+        with pytest.raises(QueryFailedError):
+            other.query("SELECT * FROM silver.people")
+        assert one.query("SELECT a FROM silver.people").to_pylist() == [{"a": 1}]
+
+
+def test_rows_of_a_closed_session_are_given_back() -> None:
+    runner = DuckDbRunner(threads=1)
+    before = pa.total_allocated_bytes()
+    with runner.session() as session:
+        session.register("silver.numbers", pa.table({"a": pa.array(range(1_000_000))}))
+    gc.collect()
+    assert pa.total_allocated_bytes() - before < 1_000_000
