@@ -6,7 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, replace
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Row, and_, delete, select, update
 from sqlalchemy.engine import Connection
 
+from checks.history import LOOK_BACK
 from checks.model import CheckResult
 from controlplane.gate.model import Run, RunState
 from controlplane.kernel.identity import DatasetId, RunId, SnapshotId
@@ -128,10 +129,13 @@ class StoredRecords:
     def daily_rows(self, dataset: DatasetId, until: datetime, zone: tzinfo) -> Mapping[str, int]:
         """Return rows published per local day (ISO date), each day only up to the time of day of ``until``.
 
-        A day with published runs counts 0 when none of them was that early; a day without any is left out.
+        A day with published runs counts 0 when none of them was that early; a day without any is left out, and so is what
+        lies before the time that checks look back to.
         """
         query = select(runs.c.clock, runs.c.passed).where(
-            runs.c.state == RunState.PUBLISHED.value, runs.c.clock <= until, runs.c.passed.is_not(None)
+            runs.c.state == RunState.PUBLISHED.value,
+            runs.c.clock.between(until - LOOK_BACK - timedelta(days=1), until),
+            runs.c.passed.is_not(None),
         )
         latest = until.astimezone(zone).time()
         days: dict[str, int] = defaultdict(int)

@@ -149,7 +149,10 @@ class Records(Protocol):
         ...
 
     def daily_rows(self, dataset: DatasetId, until: datetime, zone: tzinfo) -> Mapping[str, int]:
-        """Return rows published per local day (ISO date), each day only up to the time of day of ``until``."""
+        """Return rows published per local day (ISO date), each day only up to the time of day of ``until``.
+
+        Days before the time that checks look back to (``checks.history.LOOK_BACK``) are left out.
+        """
         ...
 
 

@@ -14,6 +14,7 @@ from markupsafe import Markup, escape
 _WIDTH, _HEIGHT, _EDGE = 112.0, 28.0, 4.0
 _WIDE, _LEFT, _BASE, _TOP = 760.0, 44.0, 140.0, 26.0
 _STEPS = (0.5, 1, 2, 2.5, 5, 10)
+_LEAST = 1e-12  # what is less is drawn on the base line
 _LABELS = 6
 _MARKS = 20
 _MARK_TONES = {"passed": ("", 0.5), "failed": ("x", 0.5), "errored": ("e", 5.5), "no_evidence": ("z", 0.5)}
@@ -221,7 +222,7 @@ def _bar(bar: Bar, x: float, top: float) -> str:
 
 def _nice(value: float, *, whole: bool) -> float:
     """Return the next round number that a chart may end at, so that three steps make round ticks (whole ones for counts)."""
-    if value <= 0:
+    if value < _LEAST:
         return 3.0
     scale = 10.0 ** (len(str(int(value))) - 1) if value >= 1 else 1.0
     while value < scale:

@@ -153,6 +153,7 @@ def test_rows_of_a_day_count_up_to_the_time_of_day(store: AnyStore) -> None:
         (5, NOON - HOUR, 10_000),
         (6, NOON, 100_000),
         (7, NOON + HOUR, 1_000_000),
+        (10, NOON - timedelta(weeks=20), 5),  # no check looks back that far
     ):
         published(store, a_plan(base=base), clock, balance=replace(BALANCE, passed=rows))
     store.records.record(RunRecord(run=planned(store, a_plan(base=8)), state=RunState.HELD, balance=BALANCE))

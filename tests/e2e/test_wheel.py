@@ -19,7 +19,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Build the wheel, install it without its dependencies beside ours, and return the environment's Python."""
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
-    for name in ("controlplane", "checks", "lineage", "pii_policies", "pipelines"):
+    for name in ("controlplane", "checks", "lineage", "pii_policies", "alerting", "pipelines"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "LICENSE", "NOTICE"):
         shutil.copy(ROOT / name, source)

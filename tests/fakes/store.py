@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, tzinfo
 from itertools import count
 
+from checks.history import LOOK_BACK
 from checks.model import CheckResult
 from controlplane.gate.model import (
     Balance,
@@ -390,7 +391,7 @@ class InMemoryRecords:
         days: dict[str, int] = {}
         latest = until.astimezone(zone).time()
         for run in self._store.journal.runs(dataset, state=RunState.PUBLISHED, limit=len(self._store.journal.stored)):
-            if run.clock <= until and run.balance is not None:
+            if until - LOOK_BACK - timedelta(days=1) <= run.clock <= until and run.balance is not None:
                 local = run.clock.astimezone(zone)
                 early = run.balance.passed if local.time() <= latest else 0
                 days[local.date().isoformat()] = days.get(local.date().isoformat(), 0) + early

@@ -150,7 +150,7 @@ def test_a_held_batch_is_not_read_and_its_release_is_in_the_audit_log(feed: Feed
     assert [result.check_id for result in released.results] == [result.check_id for result in held.results]
 
 
-def test_a_good_batch_after_a_held_one_takes_its_rows_with_it(feed: Feed) -> None:
+def test_a_batch_after_a_held_one_takes_its_rows_with_it(feed: Feed) -> None:
     feed.customer("c", 1)
     feed.order("c", 1, 1, amount="-7.00")
     feed.flush()
@@ -158,15 +158,22 @@ def test_a_good_batch_after_a_held_one_takes_its_rows_with_it(feed: Feed) -> Non
         for pipeline in ("cdc_customers", "customers", "cdc_orders"):
             plane.run(pipeline)
         held = plane.run("orders")
-    feed.order("u", 1, 1, later(0.5), amount="7.00")
     feed.order("c", 2, 1, later(0.5))
     feed.flush(later(1))
     with open_shop(feed.folder, later(1)) as plane:
         plane.run("cdc_orders")
         after = plane.run("orders")
-        assert after.state == "held", "the bad event is still in the batch: screening does not depend on batch boundaries"
+        assert after.state == "held", "the bad event is still in the batch, and nothing has corrected it"
         assert plane.report(str(held.run_id)).state == "superseded"
         assert len(plane.held()) == 1
+    feed.order("u", 1, 1, later(1.5), amount="7.00")
+    feed.flush(later(2))
+    with open_shop(feed.folder, later(2)) as plane:
+        plane.run("cdc_orders")
+        corrected = plane.run("orders")
+        assert (corrected.state, corrected.balance["quarantined"]) == ("published", 1)
+        assert sorted(row["order_id"] for row in rows_of(plane, "silver.orders")) == [1, 2]
+        assert not plane.held()
 
 
 def test_a_retried_row_that_still_fails_goes_back_and_holds_nothing(feed: Feed, plane: Plane) -> None:
