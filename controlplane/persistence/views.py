@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -92,10 +93,12 @@ class StoredViews(KeptViews):
             query = _past().where(measurements.c.run_id.in_(ids)).order_by(measurements.c.at, measurements.c.measurement_id)
             return [_result(row) for row in connection.execute(query)]
 
-    def history(self, dataset: str, check_id: str, limit: int = 60) -> Sequence[PastResult]:
-        """Return what one check said last, in runs and on published data, oldest first."""
+    def history(self, dataset: str, check_id: str, limit: int = 60, until: datetime | None = None) -> Sequence[PastResult]:
+        """Return what one check said last (up to a moment), in runs and on published data, oldest first."""
         with self.database.reading() as connection:
-            mine = (measurements.c.dataset_id == self.number(connection, dataset), measurements.c.check_id == check_id)
+            mine = [measurements.c.dataset_id == self.number(connection, dataset), measurements.c.check_id == check_id]
+            if until is not None:
+                mine.append(measurements.c.at <= until)
             last = (measurements.c.at.desc(), measurements.c.measurement_id.desc())
             rows = connection.execute(_past().where(*mine).order_by(*last).limit(limit)).all()
         return [_result(row) for row in reversed(rows)]

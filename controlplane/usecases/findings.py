@@ -210,7 +210,9 @@ def _of_objective(status: ObjectiveStatus, kind: AlertKind, *, is_bad: bool) -> 
         "burn": SLOW if status.state is PromiseState.SLOW_BURN else "",
     }
     where = f" for {status.dataset}" if status.dataset else ""
-    summary = f"{status.objective} promised to {status.consumer}{where} is {status.state.value}: {status.reason}"
+    summary = (
+        f"{status.objective} promised to {status.consumer}{where} is {status.state.value.replace('_', ' ')}: {status.reason}"
+    )
     annotations = {name: value for name, value in said.items() if value}
     labels = _labels(kind, status)
     return Finding(labels, kind, is_bad=is_bad, at=status.at, tier=status.tier, summary=summary, annotations=annotations)

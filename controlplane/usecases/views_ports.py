@@ -204,8 +204,8 @@ class Views(Protocol):
         """Return what every check said in a dataset's newest judged runs, oldest first."""
         ...
 
-    def history(self, dataset: str, check_id: str, limit: int = 60) -> Sequence[PastResult]:
-        """Return what one check said last, in runs and on published data, oldest first."""
+    def history(self, dataset: str, check_id: str, limit: int = 60, until: datetime | None = None) -> Sequence[PastResult]:
+        """Return what one check said last (up to a moment), in runs and on published data, oldest first."""
         ...
 
     def kept(self, names: Collection[str] | None = None) -> Mapping[str, KeptCount]:

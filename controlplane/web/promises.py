@@ -243,7 +243,12 @@ def _budget_tone(left: Decimal | None, *, is_calm: bool) -> str:
 def _strip(consumer: str, unit: str, statuses: Sequence[ObjectiveStatus]) -> Strip:
     days = sorted({entry.day for status in statuses for entry in status.days})[-_DAYS:]
     cells, said = [], []
+    counted = {entry.day for status in statuses for entry in status.days if entry.state != "no_evidence"}
+    first = min(counted, default=days[0] if days else None)
     for which in days:
+        if first is not None and which < first:
+            cells.append(HeatCell("", "hx"))  # nothing was promised of a table that did not exist
+            continue
         entries = [(entry, status) for status in statuses for entry in status.days if entry.day == which]
         worst, owner = max(entries, key=lambda pair: (_used(*pair), pair[0].state == "no_evidence"))
         states = {entry.state for entry, _ in entries}
@@ -259,7 +264,8 @@ def _strip(consumer: str, unit: str, statuses: Sequence[ObjectiveStatus]) -> Str
         else:
             cells.append(HeatCell())
     kept = len([cell for cell in cells if not cell.tone])
-    label = f"{consumer}, {unit}, {plural(len(cells), 'day')}: {kept} kept" + "".join(f"; {words}" for words in said)
+    before = f"; not counted before {day(first)}" if first is not None and days[0] < first else ""
+    label = f"{consumer}, {unit}, {plural(len(cells), 'day')}: {kept} kept{before}" + "".join(f"; {words}" for words in said)
     return Strip(consumer, unit, tuple(cells), label)
 
 

@@ -198,6 +198,7 @@ def test_the_history_of_a_check_has_runs_and_observations(store: Store, views: V
     assert [(result.outcome, result.run_id) for result in history] == [("passed", str(run.run_id)), ("failed", None)]
     assert history[1].value == a_result().measurement.value
     assert [result.run_id for result in views.history("silver.orders", RANGE, limit=1)] == [None]
+    assert [result.outcome for result in views.history("silver.orders", RANGE, until=history[0].at)] == ["passed"]
 
 
 def set_aside(store: Store, number: int, *rows: object, state: RunState = RunState.PUBLISHED, hours: float = 0) -> Run:

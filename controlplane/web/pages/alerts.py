@@ -167,11 +167,11 @@ def _promise(visit: VisitState, alert: Alert) -> PromiseRow | None:
 
 
 def _chart(visit: VisitState, alert: Alert) -> Markup | None:
-    """Return how the check of an alert went in its last runs."""
+    """Return how the check of an alert went in its last runs, up to the one that ended it."""
     wanted, dataset = alert_words.check_id(alert), alert.dataset
     if not wanted or dataset is None or dataset not in visit.plane.ports.platform.datasets:
         return None
     checks = visit.plane.ports.platform.datasets[dataset].checks
     check = next((check for check in checks if check.id == wanted), None)
-    history = visit.plane.ports.views.history(dataset, wanted, _RUNS)
+    history = visit.plane.ports.views.history(dataset, wanted, _RUNS, alert.resolved_at)
     return results.history_chart(history, check, visit.zone) if check is not None and history else None
