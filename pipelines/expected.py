@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from pipelines.fortnight import FORTNIGHT, FORTNIGHT_DAYS, FORTNIGHT_HELD, FORTNIGHT_NOTICED, FORTNIGHT_WAITS
@@ -155,12 +155,14 @@ class Story:
 
 def story_of(days: int, facts: SourceFacts) -> Story:
     """Return what a replay of so many days must come to; for a number that is not written down, what its feed holds."""
+    until = datetime(2017, 10, 9, tzinfo=UTC) + timedelta(days=days)
+    noticed = {name: Noticed(*seen) for name, seen in FORTNIGHT_NOTICED.items()}
+    over = {name: seen for name, seen in noticed.items() if seen.resolved <= until}
+    held = FORTNIGHT_HELD if "bad deploy" in over else {}
     if days == FORTNIGHT_DAYS:
-        return Story(
-            FORTNIGHT, FORTNIGHT_WAITS, FORTNIGHT_HELD, {name: Noticed(*seen) for name, seen in FORTNIGHT_NOTICED.items()}
-        )
+        return Story(FORTNIGHT, FORTNIGHT_WAITS, held, over)
     told = EXPECTED if days == TWO_DAYS else facts
-    return Story(told, _waits(told) if days <= FAULTLESS_DAYS else None)
+    return Story(told, _waits(told) if days <= FAULTLESS_DAYS else None, held, over)
 
 
 TWO_DAYS = 2
