@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -23,6 +25,8 @@ from controlplane.persistence.upgrading import bring_up_to_date
 _ALLOWED = "allowed are sqlite:////absolute/path.db and postgresql+psycopg://user:password@host:5432/database"
 _WRITING = "controlplane_writing"
 _CHUNK = 20_000
+_PRIMARY = 0xFF  # an extended result code of SQLite carries the primary one in its last byte
+_AGAIN = 0.01  # seconds
 _NUMBER = select(datasets.c.dataset_id).where(datasets.c.namespace == bindparam("space"), datasets.c.name == bindparam("named"))
 _OWN_NUMBER = _NUMBER.with_for_update()
 """Statements are made once where a run needs them: putting one together takes longer than running it."""
@@ -141,8 +145,9 @@ class Database:
         @event.listens_for(engine, "connect")
         def _set_up(connection: Any, _record: object) -> None:
             connection.isolation_level = None  # the driver must not open transactions of its own; "begin" below does
-            for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
+            for pragma in ("synchronous = NORMAL", "foreign_keys = ON"):
                 connection.execute(f"PRAGMA {pragma}").close()
+            _write_ahead(connection, self._busy_timeout)
 
         @event.listens_for(engine, "begin")
         def _begin(connection: Connection) -> None:
@@ -150,6 +155,20 @@ class Database:
             connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
         return engine
+
+
+def _write_ahead(connection: sqlite3.Connection, seconds: float) -> None:
+    """Have a database keep a write-ahead log; SQLite does not wait by itself for another process that is changing to it, too."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").close()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & _PRIMARY != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(_AGAIN)
+        else:
+            return
 
 
 def _checked(url: str) -> URL:
