@@ -158,7 +158,7 @@ class Database:
 
 
 def _write_ahead(connection: sqlite3.Connection, seconds: float) -> None:
-    """Have a database keep a write-ahead log; SQLite does not wait by itself for another process that is changing to it, too."""
+    """Have a database keep a write-ahead log; SQLite itself does not wait for another process that is changing to it, too."""
     until = time.monotonic() + seconds
     while True:
         try:

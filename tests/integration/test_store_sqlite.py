@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -117,6 +118,18 @@ def test_a_locked_store_can_be_read_and_not_written(file: Path) -> None:
         assert isinstance(caught.value.__cause__, sqlite3.OperationalError)
         other.execute("ROLLBACK")
         store.outbox.add([])
+
+
+def test_a_store_that_another_process_is_making_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("CREATE TABLE being_made (a)")
+        other.execute("BEGIN IMMEDIATE")
+        release = threading.Timer(0.05, other.execute, ["COMMIT"])
+        release.start()
+        with store_at(path, busy_timeout=5.0) as store:
+            store.check()
+        release.join()
 
 
 def test_a_full_disk_stores_nothing_half(file: Path) -> None:
