@@ -192,7 +192,7 @@ def test_a_promise_says_its_numbers() -> None:
     assert finding.annotations["burn"] == "slow"
     assert (finding.annotations["measured"], finding.annotations["allowed"]) == ("4200 s", "3600 s")
     assert finding.annotations["budget_left"] == "-68 min"
-    assert finding.summary == "fresh promised to BI for gold.facts is slow_burn: 70 min old, 60 min promised"
+    assert finding.summary == "fresh promised to BI for gold.facts is slow burn: 70 min old, 60 min promised"
     (finding,) = of_objectives([status(PromiseState.BROKEN, dataset=None)], [], NOON)
     assert "dataset" not in finding.labels
     assert alert_of(finding).state is AlertState.PENDING
