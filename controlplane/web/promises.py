@@ -22,6 +22,7 @@ _RISKS = (PromiseState.PREDICTED, PromiseState.FAST_BURN, PromiseState.SLOW_BURN
 _STRIPS = 8
 _DAYS = 30
 _BUDGET_LOW = 20
+_FEW = 10
 _HEAVY, _SOME = Decimal(30), Decimal(10)
 _WORDS = {
     Indicator.FRESHNESS: "fresh",
@@ -138,6 +139,8 @@ def left_words(status: ObjectiveStatus) -> str:
         return ""
     left, total = max(Decimal(0), budget.left), budget.total
     unit = "min" if budget.unit == "min" else "rows"
+    if total < _FEW:  # whole numbers would say "0 of 0 rows"
+        return f"{left:.1f} of {total:.1f}{_GAP}{unit}"
     return f"{thousands(int(left))} of {thousands(int(total))}{_GAP}{unit}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -51,6 +52,18 @@ def test_a_row_says_what_was_promised_and_where_it_stands() -> None:
 def test_a_spent_budget_is_nothing_left_and_red() -> None:
     row = p.promise_row(bad_day()[1])
     assert (plain(row.left_text), plain(row.left_basis), row.tone) == ("0 %", "0 of 216 min", "b")
+
+
+def test_a_small_budget_keeps_its_fraction() -> None:
+    row = p.promise_row(promise("bi", "gold.x", S.KEPT, budget=Budget("rows", Decimal("0.933"), Decimal(0))))
+    assert plain(row.left_basis) == "0.9 of 0.9 rows"
+
+
+def test_days_before_the_first_batch_are_not_counted_and_not_unknown() -> None:
+    history = tuple(replace(entry, state="no_evidence") if place < 3 else entry for place, entry in enumerate(days()))
+    (strip,) = p.strips([replace(bad_day()[0], days=history)])
+    assert [cell.tone for cell in strip.cells[:3]] == ["hx"] * 3
+    assert all(cell.tone != "h0" for cell in strip.cells)
 
 
 def test_what_is_not_known_is_said_and_never_zero() -> None:
