@@ -12,7 +12,14 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from pipelines.fortnight import FORTNIGHT, FORTNIGHT_DAYS, FORTNIGHT_HELD, FORTNIGHT_NOTICED, FORTNIGHT_WAITS
+from pipelines.fortnight import (
+    FORTNIGHT,
+    FORTNIGHT_ALERTS,
+    FORTNIGHT_DAYS,
+    FORTNIGHT_HELD,
+    FORTNIGHT_NOTICED,
+    FORTNIGHT_WAITS,
+)
 from pipelines.sources.facts import SourceFacts, TopicFacts
 from pipelines.sources.stream_facts import ClickFacts, PaymentFacts, StreamFacts
 
@@ -145,12 +152,14 @@ class Story:
         waits: by dataset, how many rows wait, added up over its published runs; None: not known for this number of days.
         held: by dataset, how many runs are held.
         noticed: by name of the fault.
+        alerts: by priority, all there are; None: not known for this number of days.
     """
 
     facts: SourceFacts
     waits: Mapping[str, int] | None = None
     held: Mapping[str, int] = field(default_factory=dict)
     noticed: Mapping[str, Noticed] = field(default_factory=dict)
+    alerts: Mapping[str, int] | None = None
 
 
 def story_of(days: int, facts: SourceFacts) -> Story:
@@ -160,7 +169,7 @@ def story_of(days: int, facts: SourceFacts) -> Story:
     over = {name: seen for name, seen in noticed.items() if seen.resolved <= until}
     held = FORTNIGHT_HELD if "bad deploy" in over else {}
     if days == FORTNIGHT_DAYS:
-        return Story(FORTNIGHT, FORTNIGHT_WAITS, held, over)
+        return Story(FORTNIGHT, FORTNIGHT_WAITS, held, over, FORTNIGHT_ALERTS)
     told = EXPECTED if days == TWO_DAYS else facts
     return Story(told, _waits(told) if days <= FAULTLESS_DAYS else None, held, over)
 
@@ -243,6 +252,13 @@ def fault_differences(held: Mapping[str, int], noticed: Mapping[str, Noticed], s
         if actual != expected:
             found.append(f"the {name} was noticed as {_told(actual)}, expected is {_told(expected)}")
     return found
+
+
+def alert_differences(alerts: Mapping[str, int], story: Story) -> list[str]:
+    """Return a sentence where there are more or fewer alerts of a priority than the story tells."""
+    if story.alerts is None or dict(alerts) == dict(story.alerts):
+        return []
+    return [f"alerts are {dict(sorted(alerts.items()))}, expected are {dict(story.alerts)}"]
 
 
 def _told(noticed: Noticed | None) -> str:

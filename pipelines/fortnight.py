@@ -126,6 +126,9 @@ FORTNIGHT_WAITS: Mapping[str, int] = {
 FORTNIGHT_HELD: Mapping[str, int] = {"silver.orders": 34}
 """By dataset, the runs that the gate holds."""
 
+FORTNIGHT_ALERTS: Mapping[str, int] = {"P1": 4, "P2": 5, "P3": 3}
+"""By priority, all alerts: two tables of one promise each time, and the three faults."""
+
 FORTNIGHT_NOTICED: Mapping[str, tuple[datetime, datetime, str]] = {
     "outage": (
         datetime(2017, 10, 12, 9, 5, tzinfo=UTC),

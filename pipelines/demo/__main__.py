@@ -19,7 +19,7 @@ from pipelines.demo.replay import ROOT, Replayed, prepare, prove, replay, timed
 from pipelines.demo.summary import summary
 from pipelines.demo.timeline import noticed_faults
 from pipelines.demo.workers import WorkerError
-from pipelines.expected import Story, differences, fault_differences, story_of, table_differences
+from pipelines.expected import Story, alert_differences, differences, fault_differences, story_of, table_differences
 from pipelines.faults import faults_of, with_faults
 from pipelines.fortnight import FORTNIGHT_DAYS
 from pipelines.sources import SourceDataMissingError, Window, build_window
@@ -83,10 +83,12 @@ def _demo(console: Console, window: Window, seconds: dict[str, float], story: St
         noticed = noticed_faults(plane, faults)
         summary(console, plane, replayed, faults, noticed)
         tables = table_differences(published_rows(plane), published_sums(plane), story)
+        alerts = {str(priority): count for priority, count in plane.alerts(limit=1).by_priority.items() if count}
     tally = replayed.tally
     held = {dataset: len(runs) for dataset, runs in tally.held.items()}
     runs = differences(window.facts, tally.balance, story)
-    return [*runs, *tables, *fault_differences(held, noticed, story), *tally.failed, *replayed.leaks]
+    told = [*fault_differences(held, noticed, story), *alert_differences(alerts, story)]
+    return [*runs, *tables, *told, *tally.failed, *replayed.leaks]
 
 
 def _replayed(console: Console, plane: controlplane.Plane, clock: controlplane.ReplayClock, window: Window) -> Replayed:

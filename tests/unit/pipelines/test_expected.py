@@ -8,6 +8,7 @@ from pipelines.expected import (
     EXPECTED,
     Noticed,
     Story,
+    alert_differences,
     differences,
     expected_balance,
     expected_rows,
@@ -88,3 +89,12 @@ def test_the_fortnight_has_every_fault() -> None:
     assert set(story_of(FORTNIGHT_DAYS, FORTNIGHT).noticed) == {"outage", "bad deploy", "schema drift"}
     assert FORTNIGHT.negative_amount_events > FORTNIGHT.negative_amount_orders > 0
     assert FORTNIGHT.drifted_events > 0
+
+
+def test_an_alert_too_many_is_named() -> None:
+    story = story_of(FORTNIGHT_DAYS, FORTNIGHT)
+    assert alert_differences({"P1": 4, "P2": 5, "P3": 3}, story) == []
+    assert alert_differences({"P1": 4, "P2": 6, "P3": 3}, story) == [
+        "alerts are {'P1': 4, 'P2': 6, 'P3': 3}, expected are {'P1': 4, 'P2': 5, 'P3': 3}"
+    ]
+    assert alert_differences({"P1": 9}, Story(EXPECTED)) == []
