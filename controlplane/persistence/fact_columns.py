@@ -14,8 +14,9 @@ import numpy as np
 from sqlalchemy import ColumnElement, Select, String, case, func, select, type_coerce
 from sqlalchemy.engine import Connection
 
+from controlplane.persistence.columns import instant_text
 from controlplane.persistence.database import Database
-from controlplane.persistence.tables import datasets, facts, instant_text
+from controlplane.persistence.tables import datasets, facts
 from controlplane.slas.history import COLUMNS, STATES, History, Numbers, micros, moment
 
 _ROWS = 500

@@ -6,8 +6,6 @@ wall time; every other time is the plane's clock. Snapshot ids are 64-bit intege
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -22,8 +20,8 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.engine import Dialect
-from sqlalchemy.types import TypeDecorator
+
+from controlplane.persistence.columns import Instant, PlainText
 
 OPEN_STATES = ("planned", "screened", "written", "audited")
 """States of a run under way; the index ``one_open_run`` allows one such run per dataset."""
@@ -33,51 +31,6 @@ LIVE = ("open", "retrying")
 
 STAGED = "staged"
 """Status of what a run has kept and not yet recorded."""
-
-
-class Instant(TypeDecorator[datetime]):
-    """A moment, kept as ``YYYY-MM-DDTHH:MM:SS.ffffffZ`` (27 characters, UTC)."""
-
-    impl = String(27)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        """Return the stored text of a timezone-aware moment."""
-        return None if value is None else instant_text(value)
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """Return the moment of a stored text, in UTC."""
-        return None if value is None else datetime.fromisoformat(value)
-
-
-class PlainText(TypeDecorator[str]):
-    """Any Python text; what a database cannot hold (NUL, lone surrogates) is kept as a visible escape."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        """Return the text with unstorable characters escaped."""
-        return None if value is None else storable(value)
-
-
-def instant_text(moment: datetime) -> str:
-    """Return a moment as stored text.
-
-    Raises:
-        ValueError: the moment has no time zone, so nobody can say when it was.
-    """
-    if moment.tzinfo is None:
-        message = f"{moment.isoformat()} has no time zone; the store takes timezone-aware times only"
-        raise ValueError(message)
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"
-
-
-def storable(value: str) -> str:
-    r"""Return a text without NUL characters and lone surrogates: they become ``\x00`` and ``\udXXX``."""
-    if value.isascii():
-        return value.replace("\0", "\\x00") if "\0" in value else value
-    return value.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
 
 
 metadata = MetaData()

@@ -16,7 +16,6 @@ from alerting.model import Alert, AlertKind, Finding
 from alerting.priority import judge
 from controlplane.gate.model import Run, RunState
 from controlplane.kernel.errors import ControlPlaneError
-from controlplane.kernel.identity import RunId
 from controlplane.kernel.logs import event
 from controlplane.slas.status import ObjectiveStatus
 from controlplane.usecases.alert_ports import OPEN, AlertBook, AlertFilter
@@ -43,23 +42,12 @@ Found = Callable[[Sequence[Alert]], Collection[Finding]]
 """Findings, given the alerts that are open."""
 
 
-def raise_for_run(ports: Ports, run_id: RunId, *, silent: bool = False) -> None:
-    """Raise and resolve what a recorded run says; with ``silent`` it resolves only. A backfill is always silent."""
-    with _never_failing(run_id=str(run_id)):
-        run = ports.journal.find(run_id)
-        if run is not None:
-            after_run(ports, run, ports.records.results(run_id), silent=silent)
-
-
-def after_run(
-    ports: Ports, run: Run, results: Sequence[StoredResult], *, silent: bool = False, at: datetime | None = None
-) -> None:
-    """Do the same for a run whose results are at hand.
+def after_run(ports: Ports, run: Run, results: Sequence[StoredResult], *, at: datetime | None = None) -> None:
+    """Raise and resolve what a run says; a backfill resolves only.
 
     Args:
         run: as it ended.
         results: of its checks.
-        silent: nobody is told of anything bad.
         at: the plane's clock of the evidence; now when None.
     """
     with _never_failing(run_id=str(run.run_id), dataset=run.plan.dataset.name):
@@ -74,7 +62,7 @@ def after_run(
 
         def all_findings(known: Sequence[Alert]) -> Collection[Finding]:
             ended = no_longer_stated(known, subject, judged) if run.state is RunState.PUBLISHED else ()
-            return _audible([*found, *ended], silent=silent or run.plan.backfill is not None)
+            return [finding for finding in (*found, *ended) if run.plan.backfill is None or not finding.is_bad]
 
         with ports.alerts.book() as book:
             _apply(ports, book, book.open_alerts(subject.dataset), all_findings)
@@ -139,10 +127,6 @@ def _never_failing(**about: str) -> Iterator[None]:
 def _subject(ports: Ports, dataset: str, at: datetime | None) -> Subject:
     governed = ports.platform.governed(dataset)
     return Subject(dataset, governed.spec.tier, at or ports.clock.now(), {check.id for check in governed.checks})
-
-
-def _audible(found: Sequence[Finding], *, silent: bool) -> Sequence[Finding]:
-    return [finding for finding in found if not (silent and finding.is_bad)]
 
 
 def _apply(ports: Ports, book: AlertBook, known: Sequence[Alert], find: Found) -> None:

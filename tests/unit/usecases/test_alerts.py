@@ -21,7 +21,6 @@ from controlplane.usecases.raise_alerts import (
     after_run,
     raise_for_check,
     raise_for_plane,
-    raise_for_run,
     raise_for_stopped,
     sweep,
 )
@@ -135,8 +134,6 @@ def test_a_backfill_tells_nobody_of_anything_bad_and_ends_what_it_shows_to_be_go
     after_run(ports, backfill, [judged()])
     after_run(ports, replace(backfill, state=RunState.FAILED, reason="no"), ())
     assert states(ports) == []
-    after_run(ports, run, [judged()], silent=True)
-    assert states(ports) == []
     after_run(ports, run, [judged()])
     pass_by(ports, minutes=5)
     after_run(ports, replace(backfill, state=RunState.PUBLISHED), [judged("passed")])
@@ -179,14 +176,19 @@ def test_a_plane_that_stopped_is_one_alert(ports: Ports) -> None:
 
 def test_runs_that_nobody_judged_are_found_by_the_sweep(ports: Ports) -> None:
     ports.clock.instant = datetime.now(UTC)  # type: ignore[attr-defined]  # runs of the last week are swept, in wall time
-    first = recorded(ports, a_run(RunState.FAILED, at=NOON, reason="no catalog"))
+    recorded(ports, a_run(RunState.FAILED, at=NOON, reason="no catalog"))
     assert sweep(ports) == 1
     assert states(ports) == [("pipeline_failure", "P1", "firing")]
     assert sweep(ports) == 0
-    raise_for_run(ports, first.run_id)
-    pass_by(ports, minutes=1)
-    again = recorded(ports, a_run(RunState.FAILED, at=NOON - HOUR, base=1, reason="earlier"))
-    raise_for_run(ports, again.run_id, silent=True)
+
+
+def test_a_backfill_that_fails_tells_nobody_and_is_judged_all_the_same(ports: Ports) -> None:
+    ports.clock.instant = datetime.now(UTC)  # type: ignore[attr-defined]
+    run = a_run(RunState.FAILED, at=NOON, reason="no catalog")
+    plan = replace(run.plan, backfill=(NOON - HOUR, NOON))
+    recorded(ports, replace(run, plan=plan, run_id=plan.run_id))
+    assert sweep(ports) == 1
+    assert states(ports) == []
     assert sweep(ports) == 0
 
 
@@ -204,7 +206,6 @@ def test_alerting_that_fails_fails_nobody(ports: Ports) -> None:
     ports.alerts = Broken()  # type: ignore[misc,assignment]
     for state in (RunState.HELD, RunState.PUBLISHED, RunState.NOTHING_NEW):
         after_run(ports, a_run(state), [judged()])
-    raise_for_run(ports, a_run().run_id)
     raise_for_plane(ports, Finding({"kind": "plane_outage"}, AlertKind.PLANE_OUTAGE, is_bad=True, at=NOON))
     raise_alerts.raise_for_objectives(ports, ())
     assert sweep(ports) == 0
