@@ -12,26 +12,10 @@ from alerting.model import Alert, Silence
 from alerting.stages import alert_document
 from controlplane import open as open_project
 from controlplane.cli import codes
-from controlplane.cli.options import find_project, format_option, print_json, project_option
+from controlplane.cli.options import SPAN, find_project, format_option, print_json, project_option
 from controlplane.cli.rendering import table
-from controlplane.kernel.durations import parse_duration
 from controlplane.usecases.facade import Plane
 from controlplane.usecases.ports import Waiting
-
-
-class Span(click.ParamType[timedelta]):
-    """An ISO-8601 duration such as ``PT2H``."""
-
-    name = "ISO-8601"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        """Return the duration."""
-        if isinstance(value, timedelta):
-            return value
-        try:
-            return parse_duration(str(value))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
 
 
 class Label(click.ParamType[tuple[str, str]]):
@@ -162,7 +146,7 @@ def alerts_ack(alert_id: int, comment: str, project: Path | None, form: str) -> 
 
 @alerts_command.command("silence")
 @click.option("--match", "matchers", type=Label(), multiple=True, required=True, help="Label and value or pattern; repeat it.")
-@click.option("--for", "span", type=Span(), required=True, help="How long, such as PT2H.")
+@click.option("--for", "span", type=SPAN, required=True, help="How long, such as PT2H.")
 @click.option("--reason", required=True, help="Why nobody needs to be told; kept in the audit log with your name.")
 @project_option
 @format_option()

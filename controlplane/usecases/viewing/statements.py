@@ -118,6 +118,11 @@ def _agrees(check: Check) -> str:
     return f"{measure or 'The result'} agrees with {check.arguments.get('to')}{by}"
 
 
+def _undrifted(check: Check) -> str:
+    where = f"{_field(check)} holds" if check.fields else "The table has"
+    return f"{where} no column that the contract does not know"
+
+
 def _other(check: Check) -> str:
     named = f" of {', '.join(check.fields)}" if check.fields else ""
     return f"{check.kind.value}{named}: {limit(check)}"
@@ -136,6 +141,7 @@ _TITLES: Mapping[CheckKind, Callable[[Check], str]] = {
     CheckKind.RECONCILIATION: _agrees,
     CheckKind.VOLUME_CHANGE: lambda check: f"Rows of the day are usual: {limit(check)}",
     CheckKind.SQL: lambda check: f"A query of the contract: {limit(check)}",
+    CheckKind.SCHEMA_DRIFT: _undrifted,
     CheckKind.SCHEMA: lambda _: "The table has the contract's columns",
     CheckKind.MASKED_FORMAT: lambda check: f"{_field(check)} is masked as the contract asks",
     CheckKind.LEAK: lambda check: f"{_field(check)} holds no unmasked value of the batch",

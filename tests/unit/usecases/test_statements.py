@@ -29,6 +29,8 @@ SENTENCES = [
         "zip is at least 4 characters long and at most 5 characters long",
     ),
     (check(CheckKind.DUPLICATE_VALUES, "order_id"), "order_id is unique"),
+    (check(CheckKind.SCHEMA_DRIFT, "after"), "after holds no column that the contract does not know"),
+    (check(CheckKind.SCHEMA_DRIFT), "The table has no column that the contract does not know"),
     (check(CheckKind.DUPLICATE_VALUES, arguments={"properties": ["a", "b"]}), "a, b together are unique"),
     (
         check(CheckKind.REFERENCE, "customer_id", arguments={"to": "silver.customers"}),
