@@ -18,6 +18,8 @@ OPERATION = "controlplane.operation"
 VERSIONS = "controlplane.versions"
 REWRITE = "rewrite"
 
+_ADDED_BYTES = "added-files-size"  # Iceberg spec, Optional Snapshot Summary Fields
+
 
 @dataclass(frozen=True)
 class Consumed:
@@ -69,6 +71,12 @@ def consumed(snapshots: Iterable[Snapshot]) -> Consumed:
         {name: InputRole(role) for name, (role, _) in inputs.items()},
         tuple(properties.get(VERSIONS, "").split(",")),
     )
+
+
+def bytes_written(snapshot: Snapshot) -> int | None:
+    """Return the size of the files a snapshot added; None where it does not say."""
+    stated = snapshot.properties.get(_ADDED_BYTES, "")
+    return int(stated) if stated.isdecimal() else None
 
 
 def wrote(snapshot: Snapshot, run_id: RunId) -> bool:

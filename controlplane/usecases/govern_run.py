@@ -17,7 +17,7 @@ from checks.model import CheckResult
 from controlplane.contracts.model import Mode, OnUnknown
 from controlplane.gate.deciding import decide
 from controlplane.gate.model import Balance, DeadLetter, Decision, KeptKind, Run, RunState
-from controlplane.gate.properties import write_properties, wrote
+from controlplane.gate.properties import bytes_written, write_properties, wrote
 from controlplane.kernel.errors import ControlPlaneError, LeaseTakenError, LostRaceError, UnavailableError
 from controlplane.kernel.logs import bound, event
 from controlplane.kernel.ports import SqlSession
@@ -265,6 +265,7 @@ def _record(  # noqa: PLR0913, PLR0917 (everything a run found is stored in one 
     letters: Sequence[DeadLetter],
 ) -> Run:
     published = decision.state is RunState.PUBLISHED
+    snapshot = ports.reader.snapshot(task.governed.id, written.snapshot_id)
     reason = "; ".join(decision.reasons) or (f"{len(letters)} dead letters" if letters else None)
     event = lineage_message(
         ports,
@@ -288,7 +289,8 @@ def _record(  # noqa: PLR0913, PLR0917 (everything a run found is stored in one 
             superseded_rows=written.superseded_rows,
             messages=[event],
             seconds=seconds,
-            rows=ports.reader.snapshot(task.governed.id, written.snapshot_id).row_count if published else None,
+            bytes_written=bytes_written(snapshot),
+            rows=snapshot.row_count if published else None,
             fact=fact_of(ports, run, decision.state, balance, wrong=wrong_rows(task.governed, results)),
         )
     )

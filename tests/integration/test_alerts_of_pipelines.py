@@ -47,6 +47,18 @@ def open_alerts(plane: Plane) -> list[tuple[str, str, str]]:
     return [(alert.kind.value, alert.dataset or "", alert.state.value) for alert in plane.alerts(state="open").alerts]
 
 
+def test_what_a_run_wrote_is_recorded_as_its_cost(plane: Plane) -> None:
+    report = plane.run("orders")
+    assert report.run_id is not None
+    orders = plane.ports.platform.governed("silver.orders").id
+    head = plane.ports.reader.head(orders)
+    assert head is not None
+    cost, before = plane.ports.alerts.costs(orders, report.run_id, 14)
+    assert cost.bytes_written == sum(file.size_bytes for file in head.files)
+    assert cost.bytes_written
+    assert not before
+
+
 @pytest.mark.parametrize("method", ["ensure", "commit"])
 def test_a_pipeline_that_cannot_run_is_told_at_once_whether_or_not_it_was_planned(plane: Plane, method: str) -> None:
     with pytest.raises(UnavailableError):
